@@ -1,0 +1,45 @@
+//! The OpenAI wire: what a client, the portal and the engine say to each other.
+//!
+//! * [`chat`], [`completion`], [`embedding`], [`model`]: serde types of the requests and the answers. Unknown
+//!   fields are tolerated, so a newer SDK does not fail on a box that never heard of its latest option.
+//! * [`error`]: OpenAI's error body, with one constructor for each refusal that the box knows.
+//! * [`health`]: what the engine says about itself at `/health` (Banyan's own, not OpenAI's).
+//! * [`sse`]: server-sent events: an encoder, and a parser that takes bytes cut anywhere.
+//! * [`client`]: HTTP/1.1 over a Unix socket. Dropping a stream closes its connection, and with that the engine
+//!   cancels the generation.
+//!
+//! Deliberately absent: TCP, TLS and retries. Engines are reached through a Unix socket on the same box; whether
+//! a question may be asked twice is for the caller to know.
+//!
+//! ```
+//! use banyan_openai::{ChatMessage, ChatRequest, Role};
+//!
+//! let request = ChatRequest::new(vec![ChatMessage::new(Role::User, "What is a banyan?")]);
+//! let sent = serde_json::to_string(&request).expect("plain data");
+//! assert_eq!(sent, r#"{"messages":[{"role":"user","content":"What is a banyan?"}]}"#);
+//! ```
+
+pub mod chat;
+pub mod completion;
+pub mod embedding;
+pub mod error;
+pub mod health;
+pub mod model;
+pub mod sampling;
+
+pub use chat::{
+    ChatChoice, ChatChunk, ChatChunkChoice, ChatLogprobs, ChatMessage, ChatReply, ChatRequest, ChatResponse,
+    Content, ContentError, ContentPart, Delta, Role, TokenLogprob, TopLogprob,
+};
+pub use completion::{
+    CompletionChoice, CompletionChunk, CompletionChunkChoice, CompletionLogprobs, CompletionRequest,
+    CompletionResponse, Input,
+};
+pub use embedding::{
+    Embedding, EmbeddingRequest, EmbeddingResponse, EmbeddingUsage, EmbeddingVector, EncodingFormat,
+    VectorError,
+};
+pub use error::{ApiError, ErrorBody, ErrorDetail};
+pub use health::{Health, HealthStatus, ProviderHealth};
+pub use model::{Model, ModelList};
+pub use sampling::{FinishReason, PromptTokensDetails, Sampling, Stop, StreamOptions, Usage};
