@@ -3,6 +3,8 @@
 //! Both kinds answer with the same canonical tensor names (those of GGUF: `blk.3.attn_q.weight`) and hand out
 //! *rows in their stored form*, so that a model of any size streams through a few mebibytes of memory.
 
+pub mod dequant;
+
 use thiserror::Error;
 
 /// How the numbers of a tensor are stored. Block layouts follow ggml's `ggml-common.h`.

@@ -1,0 +1,20 @@
+//! Model packs: import GGUF and Hugging Face weights, build the ONNX graph, verify, open.
+//!
+//! A *pack* is a folder that ONNX Runtime and the tokenizers library can serve as it stands: `manifest.toml`,
+//! one or two graphs, their weights, `tokenizer.json` and the chat template. Importing is the only way to make one.
+//!
+//! # What it promises
+//! - **Bounded memory.** Weights stream in rows from the source to the pack; no tensor is held whole.
+//! - **Nothing half-written.** A pack is built beside its place, synced, and renamed into it.
+//! - **Hostile input is refused by name.** A source file, a manifest and a chat template are untrusted bytes: every
+//!   count is checked before memory is asked for it, and the message names the field that is wrong and what to do.
+//!
+//! # What it refuses
+//! It runs no model (that is `banyan-inference`), downloads nothing, and keeps no network code.
+//!
+//! # Map
+//! - [`source`]: reading weights: GGUF, Hugging Face folders, exact dequantization.
+//! - [`graph`]: the ONNX graphs and their weights.
+
+pub mod graph;
+pub mod source;
