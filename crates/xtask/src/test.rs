@@ -1,0 +1,143 @@
+//! `cargo xtask test`: every suite, each in its own runner, over the real models; any failure makes it fail.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::running_box::RunningBox;
+use crate::setup::{Node, Ready};
+use crate::shell::{cargo, root, run, target_dir};
+use crate::steps::Steps;
+use crate::{cache, packs, setup, web};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only these suites [default: all]
+    suites: Vec<Suite>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Suite {
+    /// Units, properties, and the real binary as a process
+    Rust,
+    /// The web app's own tests
+    Web,
+    /// Chromium against a running box
+    Browser,
+    /// The OpenAI SDKs of Python and JavaScript against a running box
+    Sdk,
+}
+
+pub(crate) fn command(args: &Args) -> Result<()> {
+    let wanted = |suite| args.suites.is_empty() || args.suites.contains(&suite);
+    let mut steps = Steps::default();
+    let outcome = suites(&mut steps, &wanted);
+    // The table comes also when a step that all others need has failed.
+    let finish = steps.finish();
+    outcome.and(finish)
+}
+
+fn suites(steps: &mut Steps, wanted: &dyn Fn(Suite) -> bool) -> Result<()> {
+    let ready = steps.need("Set-up", setup::for_run)?;
+    let extra = steps.need("Set-up for tests", || setup::for_test(&ready))?;
+    steps.need("Web build", || web::build(&ready.node))?;
+    if wanted(Suite::Web) {
+        steps.attempt("Web tests", || run(ready.node.npm().current_dir(root().join("web")).arg("test")));
+    }
+    if ![Suite::Rust, Suite::Browser, Suite::Sdk].into_iter().any(wanted) {
+        return Ok(());
+    }
+    let banyan = steps.need("Rust build", || build(wanted(Suite::Rust)))?;
+    let models = steps.need("Model packs for the tests", || packs::for_tests(&banyan, &ready))?;
+    if wanted(Suite::Rust) {
+        steps.attempt("Rust tests", || rust_tests(&ready, &models));
+        steps.attempt("Examples in the documentation", || {
+            run(cargo().args(["test", "--workspace", "--locked", "--doc"]))
+        });
+    }
+    if !wanted(Suite::Browser) && !wanted(Suite::Sdk) {
+        return Ok(());
+    }
+    let log = root().join("tests/output/box.log");
+    let running =
+        steps.need("Starting a real box", || RunningBox::start(&banyan, &models, &ready.ort_lib, &log))?;
+    let key = running.add_key("tests")?;
+    let visit = |mut command: Command| {
+        command.env("BANYAN_URL", running.address()).env("BANYAN_API_KEY", &key);
+        run(&mut command)
+    };
+    if wanted(Suite::Browser) {
+        steps.attempt("Browser tests", || {
+            let mut command = node_tests(&ready.node, &root().join("tests/browser"))?;
+            command.env("BANYAN_CHROMIUM", &extra.chromium);
+            visit(command)
+        });
+    }
+    if wanted(Suite::Sdk) {
+        steps.attempt("OpenAI SDK for JavaScript", || {
+            visit(node_tests(&ready.node, &root().join("tests/sdk"))?)
+        });
+        steps.attempt("OpenAI SDK for Python", || visit(python_tests()?));
+    }
+    Ok(())
+}
+
+/// Builds what is tested, and with it the binary that the suites start. One build for all: the same features, compiled
+/// once.
+fn build(with_tests: bool) -> Result<PathBuf> {
+    let mut command = cargo();
+    match (with_tests, has_nextest()) {
+        (true, true) => command.args(["nextest", "run", "--workspace", "--locked", "--no-run"]),
+        (true, false) => command.args(["test", "--workspace", "--locked", "--no-run"]),
+        (false, _) => command.args(["build", "--locked", "--package", "banyan"]),
+    };
+    run(&mut command)?;
+    Ok(target_dir().join("debug/banyan"))
+}
+
+fn rust_tests(ready: &Ready, models: &Path) -> Result<()> {
+    let mut command = cargo();
+    if has_nextest() {
+        command.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+    } else {
+        command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+    }
+    command
+        .env("BANYAN_ORT_LIB", &ready.ort_lib)
+        .env("BANYAN_TEST_PACKS", models)
+        .env("BANYAN_TEST_GGUF", &ready.chat_model)
+        .env("BANYAN_TEST_ENCODER", &ready.embedding_model);
+    run(&mut command)
+}
+
+fn has_nextest() -> bool {
+    crate::shell::works("cargo", &["nextest", "--version"])
+}
+
+fn node_tests(node: &Node, folder: &Path) -> Result<Command> {
+    web::npm_ci(node, folder)?;
+    let mut command = node.npm();
+    command.current_dir(folder).arg("test");
+    Ok(command)
+}
+
+/// pytest in a virtual environment made of exactly the hashes in tests/sdk/requirements.txt.
+fn python_tests() -> Result<Command> {
+    let folder = root().join("tests/sdk");
+    let requirements = folder.join("requirements.txt");
+    let hash = cache::sha256_of_file(&requirements)?;
+    let venv = cache::dir()?.join("sdk-venv");
+    let stamp = venv.join("banyan-requirements");
+    if !cache::is_stamped(&stamp, &hash) {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+        let mut pip = Command::new(venv.join("bin/python"));
+        pip.args(["-m", "pip", "--disable-pip-version-check", "install", "--require-hashes"]);
+        run(pip.args(["--only-binary=:all:", "--requirement"]).arg(&requirements))?;
+        cache::write_stamp(&stamp, &hash)?;
+    }
+    let mut command = Command::new(venv.join("bin/python"));
+    command.current_dir(&folder).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+    command.arg(folder.join("test_openai_sdk.py").canonicalize().context("tests/sdk/test_openai_sdk.py")?);
+    Ok(command)
+}
