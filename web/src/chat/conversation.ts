@@ -1,0 +1,116 @@
+// The rules of a conversation: values in, new state out. No clock, no network, no disk; `now` and ids are arguments.
+//
+//   ask ──► writing ──token*──► complete         (done)
+//                     ├───────► stopped          (the member pressed Stop)
+//                     ├───────► interrupted      (the stream ended without a word, or the page was closed)
+//                     └───────► failed           (the box said why)
+//
+// Only the last answer can be "writing". Whoever holds the stream may move it (`session.ts`); nobody else.
+
+import type { ChatEvent } from '../api/chat'
+import type { Conversation, Message } from './types'
+
+const TITLE_CHARS = 60
+
+/** A title out of the first question: its first line, cut at a word. */
+export function titleOf(question: string): string {
+  const line = question.trim().split(/\s*\n/)[0] ?? ''
+  if (line.length <= TITLE_CHARS) return line
+  const cut = line.slice(0, TITLE_CHARS)
+  const space = cut.lastIndexOf(' ')
+  return `${space > TITLE_CHARS / 2 ? cut.slice(0, space) : cut}…`
+}
+
+export function newConversation(id: string, now: number): Conversation {
+  return { id, title: '', named: false, createdAt: now, updatedAt: now, messages: [] }
+}
+
+/** Adds a question and the empty answer to it, and gives that answer. */
+export function ask(conversation: Conversation, question: string, ids: () => string, now: number): Message {
+  if (!conversation.named && conversation.messages.length === 0) conversation.title = titleOf(question)
+  conversation.messages.push({ id: ids(), role: 'user', text: question, at: now })
+  return beginAnswer(conversation, ids, now)
+}
+
+function beginAnswer(conversation: Conversation, ids: () => string, now: number): Message {
+  conversation.messages.push({ id: ids(), role: 'assistant', text: '', at: now, state: 'writing' })
+  conversation.updatedAt = now
+  return conversation.messages[conversation.messages.length - 1]!
+}
+
+/** Throws away everything after the question, optionally replaces the question, and begins its answer anew. */
+export function askAgain(
+  conversation: Conversation,
+  questionId: string,
+  question: string | null,
+  ids: () => string,
+  now: number,
+): Message | null {
+  const at = conversation.messages.findIndex((message) => message.id === questionId && message.role === 'user')
+  if (at < 0) return null
+  conversation.messages.splice(at + 1)
+  if (question !== null) {
+    conversation.messages[at]!.text = question
+    if (at === 0 && !conversation.named) conversation.title = titleOf(question)
+  }
+  return beginAnswer(conversation, ids, now)
+}
+
+/** The question that an answer belongs to. */
+export function questionOf(conversation: Conversation, answerId: string): Message | null {
+  const at = conversation.messages.findIndex((message) => message.id === answerId)
+  const before = conversation.messages[at - 1]
+  return before?.role === 'user' ? before : null
+}
+
+/** What the model gets to read: questions, and the answers that have words in them. Failed questions are left out. */
+export function turns(conversation: Conversation): { role: 'user' | 'assistant'; content: string }[] {
+  const kept: { role: 'user' | 'assistant'; content: string }[] = []
+  const { messages } = conversation
+  for (let at = 0; at < messages.length; at++) {
+    const message = messages[at]!
+    if (message.role === 'user') {
+      const answer = messages[at + 1]
+      const open = !answer || answer.state === 'writing'
+      if (open || answer.text !== '') kept.push({ role: 'user', content: message.text })
+    } else if (message.text !== '' && message.state !== 'writing') {
+      kept.push({ role: 'assistant', content: message.text })
+    }
+  }
+  return kept
+}
+
+/** Applies one event of the stream to the answer. Events after its end change nothing. */
+export function receive(answer: Message, event: ChatEvent): void {
+  if (answer.state !== 'writing') return
+  switch (event.type) {
+    case 'token':
+      answer.text += event.text
+      break
+    case 'notice':
+      break
+    case 'done':
+      answer.state = 'complete'
+      if (event.finish_reason === 'length') answer.cut = true
+      break
+    case 'error':
+      answer.state = 'failed'
+      answer.failure = { code: event.code, message: event.message }
+      break
+  }
+}
+
+export function stop(answer: Message): void {
+  if (answer.state === 'writing') answer.state = 'stopped'
+}
+
+/** The stream ended and nothing said that the answer was whole. */
+export function interrupt(answer: Message): void {
+  if (answer.state === 'writing') answer.state = 'interrupted'
+}
+
+/** A conversation as it was found on the disk: what was being written when the page went away is interrupted. */
+export function restored(conversation: Conversation): Conversation {
+  for (const message of conversation.messages) interrupt(message)
+  return conversation
+}

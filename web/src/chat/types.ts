@@ -1,0 +1,40 @@
+// What a conversation is on this device. The wire has its own types (`api/`).
+
+export type Role = 'user' | 'assistant'
+
+/** How an answer stands. "interrupted" is one whose page was closed, or whose stream broke, while it was written. */
+export type AnswerState = 'writing' | 'complete' | 'stopped' | 'interrupted' | 'failed'
+
+export interface Failure {
+  code: string
+  /** The server's own words, shown when the code is not one we know. */
+  message: string
+}
+
+export interface Message {
+  id: string
+  role: Role
+  text: string
+  at: number
+  /** Only on answers. */
+  state?: AnswerState
+  failure?: Failure
+  /** True when the model stopped because it had used all the words that one answer may have. */
+  cut?: boolean
+}
+
+export interface Conversation {
+  id: string
+  title: string
+  /** True once the member named it; until then the first question is the title. */
+  named: boolean
+  createdAt: number
+  updatedAt: number
+  messages: Message[]
+}
+
+export interface Summary {
+  id: string
+  title: string
+  updatedAt: number
+}

@@ -1,0 +1,53 @@
+// Every way an answer can fail, in words: what happened, and what to do now. The words are in the language files;
+// here stands which words belong to which code.
+
+import type { Failure } from './chat/types'
+import type { Key } from './i18n'
+
+/** What a button under the failed answer offers. */
+export type Remedy = 'retry' | 'new' | 'none'
+
+export interface Wording {
+  /** Key of the sentence that says what happened. */
+  what: Key
+  /** Key of the sentence that says what to do. */
+  todo: Key
+  remedy: Remedy
+}
+
+const WORDINGS: Record<string, Wording> = {
+  unreachable: { what: 'error.unreachable.what', todo: 'error.unreachable.todo', remedy: 'retry' },
+  connection_lost: { what: 'error.lost.what', todo: 'error.lost.todo', remedy: 'retry' },
+  engine_unavailable: { what: 'error.engine.what', todo: 'error.engine.todo', remedy: 'retry' },
+  engine_lost: { what: 'error.engineLost.what', todo: 'error.engineLost.todo', remedy: 'retry' },
+  queue_full: { what: 'error.busy.what', todo: 'error.busy.todo', remedy: 'retry' },
+  context_length_exceeded: { what: 'error.tooLong.what', todo: 'error.tooLong.todo', remedy: 'new' },
+  question_too_long: { what: 'error.questionTooLong.what', todo: 'error.questionTooLong.todo', remedy: 'none' },
+}
+
+/** Other names under which a box may say the same. */
+const ALIASES: Record<string, string> = {
+  engine_down: 'engine_unavailable',
+  engine_not_ready: 'engine_unavailable',
+  model_loading: 'engine_unavailable',
+  service_unavailable: 'engine_unavailable',
+  engine_restarted: 'engine_lost',
+  rate_limit_exceeded: 'queue_full',
+  server_busy: 'queue_full',
+  http_429: 'queue_full',
+  http_413: 'question_too_long',
+}
+
+const OTHER: Wording = { what: 'error.other.what', todo: 'error.other.todo', remedy: 'retry' }
+
+export function wordingOf(failure: Failure): Wording {
+  return WORDINGS[ALIASES[failure.code] ?? failure.code] ?? OTHER
+}
+
+/** The server's own words, only where ours say nothing in particular. */
+export function serverWords(failure: Failure): string | null {
+  return wordingOf(failure) === OTHER && failure.message !== '' ? failure.message : null
+}
+
+/** Every wording there is, for the test that each has its sentences in each language. */
+export const ALL_WORDINGS: Wording[] = [...Object.values(WORDINGS), OTHER]

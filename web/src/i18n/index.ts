@@ -1,0 +1,85 @@
+// Words in the member's language: one JSON a language, plural forms by Intl, nothing else. English comes with the
+// app (it is also what a language still lacking a word would show), the others are loaded when chosen.
+
+import { computed, ref } from 'vue'
+import { readItem, writeItem } from '../storage'
+import en from './app.en.json'
+
+export type Key = keyof typeof en
+/** A sentence, or one for each plural form of the language (chosen by the parameter `n`). */
+type Entry = string | Partial<Record<Intl.LDMLPluralRule, string>>
+type Words = Record<Key, Entry>
+
+const LOADERS: Record<string, () => Promise<Words>> = {
+  en: () => Promise.resolve(en),
+  es: () => import('./app.es.json').then((found) => found.default as Words),
+  sw: () => import('./app.sw.json').then((found) => found.default as Words),
+  ar: () => import('./app.ar.json').then((found) => found.default as Words),
+}
+
+/** The languages, each by the name that its speakers give it. */
+export const LANGUAGES: readonly { code: string; name: string }[] = [
+  { code: 'en', name: 'English' },
+  { code: 'es', name: 'Español' },
+  { code: 'sw', name: 'Kiswahili' },
+  { code: 'ar', name: 'العربية' },
+]
+const RTL = new Set(['ar'])
+
+const words = ref<Words>(en)
+export const language = ref('en')
+export const direction = computed(() => (RTL.has(language.value) ? 'rtl' : 'ltr'))
+
+/** The first of the wanted languages that we have ("sw-KE" counts as "sw"). */
+export function bestLanguage(wanted: readonly (string | null | undefined)[]): string {
+  for (const tag of wanted) {
+    const code = tag?.toLowerCase().split(/[-_]/)[0]
+    if (code && code in LOADERS) return code
+  }
+  return 'en'
+}
+
+/** The member's earlier choice, then the page as the box wrote it, then the browser. */
+export function initialLanguage(): string {
+  return bestLanguage([readItem('language'), document.documentElement.lang, ...navigator.languages])
+}
+
+/** Loads the words and turns the page. When they cannot be had (the box is away) the language stays as it is. */
+export async function setLanguage(code: string, remember = true): Promise<boolean> {
+  try {
+    words.value = await LOADERS[code]!()
+  } catch {
+    return false
+  }
+  language.value = code
+  document.documentElement.lang = code
+  document.documentElement.dir = direction.value
+  if (remember) writeItem('language', code)
+  return true
+}
+
+/** Fills `{name}` in a sentence; numbers are written as the language writes them. */
+export function fill(sentence: string, params: Record<string, string | number>, locale: string): string {
+  return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = params[name]
+    if (value === undefined) return whole
+    return typeof value === 'number' ? new Intl.NumberFormat(locale).format(value) : value
+  })
+}
+
+export function t(key: Key, params: Record<string, string | number> = {}): string {
+  const entry: Entry = words.value[key] ?? en[key]
+  if (typeof entry === 'string') return fill(entry, params, language.value)
+  const n = Number(params.n ?? 0)
+  // Many languages have no plural form of their own for nothing; a sentence for it reads better than "0 …".
+  const form = n === 0 && entry.zero !== undefined ? 'zero' : new Intl.PluralRules(language.value).select(n)
+  return fill(entry[form] ?? entry.other ?? '', params, language.value)
+}
+
+/** "14:05" today, a weekday within a week, else the date. */
+export function shortTime(at: number, now: number): string {
+  const days = Math.round((new Date(now).setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000)
+  const form: Intl.DateTimeFormatOptions =
+    days <= 0 ? { hour: '2-digit', minute: '2-digit' } : days < 7 ? { weekday: 'long' } : { day: 'numeric', month: 'short' }
+  return new Intl.DateTimeFormat(language.value, form).format(at)
+}
