@@ -20,17 +20,20 @@
 //! ```
 
 pub mod chat;
+pub mod client;
 pub mod completion;
 pub mod embedding;
 pub mod error;
 pub mod health;
 pub mod model;
 pub mod sampling;
+pub mod sse;
 
 pub use chat::{
     ChatChoice, ChatChunk, ChatChunkChoice, ChatLogprobs, ChatMessage, ChatReply, ChatRequest, ChatResponse,
     Content, ContentError, ContentPart, Delta, Role, TokenLogprob, TopLogprob,
 };
+pub use client::{ChatStream, Client, ClientError, EngineBody};
 pub use completion::{
     CompletionChoice, CompletionChunk, CompletionChunkChoice, CompletionLogprobs, CompletionRequest,
     CompletionResponse, Input,
