@@ -3,8 +3,16 @@
 //! Both kinds answer with the same canonical tensor names (those of GGUF: `blk.3.attn_q.weight`) and hand out
 //! *rows in their stored form*, so that a model of any size streams through a few mebibytes of memory.
 
+mod check;
 pub mod dequant;
+pub mod gguf;
+pub mod hf;
 
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use thiserror::Error;
 
 /// How the numbers of a tensor are stored. Block layouts follow ggml's `ggml-common.h`.
@@ -95,6 +103,34 @@ pub trait WeightSource {
     fn describe(&self) -> String;
 }
 
+/// A tensor with its checked place in a file: both kinds of source read through it.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) info: TensorInfo,
+    pub(crate) row_bytes: usize,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+impl Stored {
+    fn read_rows(
+        &self,
+        file: &File,
+        path: &Path,
+        name: &str,
+        rows: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
+        if rows.start > rows.end || rows.end > self.info.rows {
+            let what = format!("rows {rows:?} of `{name}` were asked for, and it has {}", self.info.rows);
+            return Err(SourceError::Malformed { path: path.display().to_string(), what });
+        }
+        out.resize(rows.len() * self.row_bytes, 0);
+        file.read_exact_at(out, self.start + (rows.start * self.row_bytes) as u64)
+            .map_err(|source| SourceError::Io { path: format!("{} (tensor `{name}`)", path.display()), source })
+    }
+}
+
 /// Model families whose graphs Banyan can build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
@@ -142,7 +178,8 @@ pub struct DecoderConfig {
 }
 
 /// How token vectors become one sentence vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Pooling {
     /// Mean over the tokens of the mask.
     Mean,
