@@ -13,13 +13,15 @@ export interface Wording {
   /** Key of the sentence that says what to do. */
   todo: Key
   remedy: Remedy
+  /** True for what mends itself: once the box is well again, the sentence changes to "ready again". */
+  passing?: boolean
 }
 
 const WORDINGS: Record<string, Wording> = {
-  unreachable: { what: 'error.unreachable.what', todo: 'error.unreachable.todo', remedy: 'retry' },
+  unreachable: { what: 'error.unreachable.what', todo: 'error.unreachable.todo', remedy: 'retry', passing: true },
   connection_lost: { what: 'error.lost.what', todo: 'error.lost.todo', remedy: 'retry' },
-  engine_unavailable: { what: 'error.engine.what', todo: 'error.engine.todo', remedy: 'retry' },
-  engine_lost: { what: 'error.engineLost.what', todo: 'error.engineLost.todo', remedy: 'retry' },
+  engine_unavailable: { what: 'error.engine.what', todo: 'error.engine.todo', remedy: 'retry', passing: true },
+  engine_lost: { what: 'error.engineLost.what', todo: 'error.engineLost.todo', remedy: 'retry', passing: true },
   queue_full: { what: 'error.busy.what', todo: 'error.busy.todo', remedy: 'retry' },
   context_length_exceeded: { what: 'error.tooLong.what', todo: 'error.tooLong.todo', remedy: 'new' },
   question_too_long: { what: 'error.questionTooLong.what', todo: 'error.questionTooLong.todo', remedy: 'none' },

@@ -80,6 +80,6 @@ export function t(key: Key, params: Record<string, string | number> = {}): strin
 export function shortTime(at: number, now: number): string {
   const days = Math.round((new Date(now).setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000)
   const form: Intl.DateTimeFormatOptions =
-    days <= 0 ? { hour: '2-digit', minute: '2-digit' } : days < 7 ? { weekday: 'long' } : { day: 'numeric', month: 'short' }
+    days <= 0 ? { hour: 'numeric', minute: '2-digit' } : days < 7 ? { weekday: 'long' } : { day: 'numeric', month: 'short' }
   return new Intl.DateTimeFormat(language.value, form).format(at)
 }

@@ -4,6 +4,8 @@
 const FENCE = /^ {0,3}(`{3,}|~{3,})/
 /** A line that may belong to what stands before the blank line: indented, a list item, a quote, a table row. */
 const CONTINUES = /^(\s|[-+*>|]|\d{1,9}[.)])/
+/** The last line, still growing: digits that may yet become a list item's number. */
+const MAY_CONTINUE = /^\d{1,9}$/
 
 /** Cuts at blank lines that surely end a block; never inside a code fence. Joined by "\n" the blocks are the text. */
 export function blocks(text: string): string[] {
@@ -15,7 +17,8 @@ export function blocks(text: string): string[] {
     const mark = FENCE.exec(line)?.[1]
     if (fence === null) {
       const before = current[current.length - 1]
-      if (before !== undefined && before.trim() === '' && line.trim() !== '' && !CONTINUES.test(line)) {
+      const open = CONTINUES.test(line) || (at === lines.length - 1 && MAY_CONTINUE.test(line))
+      if (before !== undefined && before.trim() === '' && line.trim() !== '' && !open) {
         found.push(current.join('\n'))
         current = []
       }
