@@ -140,11 +140,19 @@ fn scale_min(packed: &[u8], j: usize) -> (f32, f32) {
     (f32::from(scale), f32::from(min))
 }
 
-fn q4_k(block: &[u8; 144], out: &mut [f32; SUPER_BLOCK]) {
+/// The scales and minimums, `w = scale * q - minimum`, of the eight sub-blocks of a `Q4_K` or `Q5_K` super-block.
+pub(crate) fn sub_scales(block: &[u8]) -> [(f32, f32); 8] {
     let (d, dmin) = (half_at(block, 0), half_at(block, 2));
-    for (j, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+    std::array::from_fn(|j| {
         let (scale, min) = scale_min(&block[4..16], j);
-        let (d, m) = (d * scale, dmin * min);
+        (d * scale, dmin * min)
+    })
+}
+
+fn q4_k(block: &[u8; 144], out: &mut [f32; SUPER_BLOCK]) {
+    let scales = sub_scales(block);
+    for (j, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let (d, m) = scales[j];
         let packed = &block[16 + j / 2 * 32..];
         for (value, q) in values.iter_mut().zip(packed) {
             *value = d * f32::from(q >> (j % 2 * 4) & 15) - m;
@@ -153,10 +161,9 @@ fn q4_k(block: &[u8; 144], out: &mut [f32; SUPER_BLOCK]) {
 }
 
 fn q5_k(block: &[u8; 176], out: &mut [f32; SUPER_BLOCK]) {
-    let (d, dmin) = (half_at(block, 0), half_at(block, 2));
+    let scales = sub_scales(block);
     for (j, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-        let (scale, min) = scale_min(&block[4..16], j);
-        let (d, m) = (d * scale, dmin * min);
+        let (d, m) = scales[j];
         let packed = &block[48 + j / 2 * 32..];
         for (l, value) in values.iter_mut().enumerate() {
             let q = packed[l] >> (j % 2 * 4) & 15 | (block[16 + l] >> j & 1) << 4;
