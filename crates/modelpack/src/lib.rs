@@ -14,7 +14,25 @@
 //!
 //! # Map
 //! - [`source`]: reading weights: GGUF, Hugging Face folders, exact dequantization.
+//! - [`tokenizer`], [`template`]: text to tokens, and conversations to text.
 //! - [`graph`]: the ONNX graphs and their weights.
+//! - [`import`](mod@import): a source becomes a pack.
+//! - [`manifest`], [`pack`], [`store`]: what a pack says of itself, opening one, and the folder of all.
 
 pub mod graph;
+pub mod import;
+pub mod manifest;
+pub mod pack;
 pub mod source;
+pub mod store;
+pub mod template;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
+pub mod tokenizer;
+
+pub use import::{ImportError, ImportOptions, Progress, import};
+pub use manifest::{Kind, Manifest};
+pub use pack::{Pack, PackError};
+pub use store::Store;
+pub use template::{ChatTemplate, Message, TemplateError};

@@ -37,16 +37,22 @@ pub(crate) fn decoder<'a>(
     ];
     refuse_absurd(source, &sizes)?;
     if !config.heads.is_multiple_of(config.kv_heads) || !config.head_dim.is_multiple_of(2) {
-        return Err(malformed(source, format!(
-            "{} query heads over {} key/value heads of width {} do not fit together",
-            config.heads, config.kv_heads, config.head_dim
-        )));
+        return Err(malformed(
+            source,
+            format!(
+                "{} query heads over {} key/value heads of width {} do not fit together",
+                config.heads, config.kv_heads, config.head_dim
+            ),
+        ));
     }
     let finite = config.norm_eps.is_finite() && config.norm_eps >= 0.0;
     let rotates = config.rope_theta.is_finite() && config.rope_theta >= 1.0;
     let factors = config.rope_factors.iter().flatten().all(|f| f.is_finite() && *f > 0.0);
     if !finite || !rotates || !factors {
-        return Err(malformed(source, "its norm epsilon, rotary base or rotary factors are not usable numbers"));
+        return Err(malformed(
+            source,
+            "its norm epsilon, rotary base or rotary factors are not usable numbers",
+        ));
     }
     let family = match config.family {
         Family::Llama => "llama",
@@ -72,7 +78,10 @@ pub(crate) fn encoder<'a>(
     ];
     refuse_absurd(source, &sizes)?;
     if !config.hidden.is_multiple_of(config.heads) {
-        return Err(malformed(source, format!("{} heads do not divide a width of {}", config.heads, config.hidden)));
+        return Err(malformed(
+            source,
+            format!("{} heads do not divide a width of {}", config.heads, config.hidden),
+        ));
     }
     if source.info("token_types.weight").is_none_or(|info| info.cols != config.hidden) {
         let tensor = "token_types.weight".into();
@@ -161,20 +170,29 @@ fn tensors<'a>(
             });
         };
         if (info.rows, info.cols) != (*rows, *cols) {
-            return Err(malformed(source, format!(
-                "the tensor `{name}` is {} × {}, where the model's sizes ask for {rows} × {cols}",
-                info.rows, info.cols
-            )));
+            return Err(malformed(
+                source,
+                format!(
+                    "the tensor `{name}` is {} × {}, where the model's sizes ask for {rows} × {cols}",
+                    info.rows, info.cols
+                ),
+            ));
         }
     }
     let vocab = wanted[0].1;
-    if let Some(info) = source.info("output.weight").filter(|info| (info.rows, info.cols) != (vocab, wanted[0].2)) {
-        return Err(malformed(source, format!("the tensor `output.weight` is {} × {}", info.rows, info.cols)));
+    if let Some(info) =
+        source.info("output.weight").filter(|info| (info.rows, info.cols) != (vocab, wanted[0].2))
+    {
+        return Err(malformed(
+            source,
+            format!("the tensor `output.weight` is {} × {}", info.rows, info.cols),
+        ));
     }
     let known: std::collections::HashSet<&str> = wanted.iter().map(|(name, ..)| name.as_str()).collect();
     let also = |name: &str| name == "output.weight" || name == "token_types.weight";
     for name in names {
-        if !known.contains(name) && !also(name) && !WITHOUT_EFFECT.iter().any(|suffix| name.ends_with(suffix)) {
+        if !known.contains(name) && !also(name) && !WITHOUT_EFFECT.iter().any(|suffix| name.ends_with(suffix))
+        {
             return Err(SourceError::Unsupported {
                 path: source.describe(),
                 what: format!(

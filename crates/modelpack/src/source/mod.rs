@@ -66,7 +66,9 @@ pub enum SourceError {
         source: std::io::Error,
     },
     /// The bytes contradict the format.
-    #[error("{path} is damaged or not what it claims to be: {what}. Fetch the file again and compare its checksum")]
+    #[error(
+        "{path} is damaged or not what it claims to be: {what}. Fetch the file again and compare its checksum"
+    )]
     Malformed {
         /// The file.
         path: String,
@@ -98,7 +100,8 @@ pub trait WeightSource {
     /// What is stored under `name`; `None` when the model has no such tensor.
     fn info(&self, name: &str) -> Option<TensorInfo>;
     /// Replaces `out` with the stored bytes of rows `first .. first + count` of `name`.
-    fn read_rows(&self, name: &str, first: usize, count: usize, out: &mut Vec<u8>) -> Result<(), SourceError>;
+    fn read_rows(&self, name: &str, first: usize, count: usize, out: &mut Vec<u8>)
+    -> Result<(), SourceError>;
     /// The file or folder, for messages.
     fn describe(&self) -> String;
 }
@@ -126,8 +129,9 @@ impl Stored {
             return Err(SourceError::Malformed { path: path.display().to_string(), what });
         }
         out.resize(rows.len() * self.row_bytes, 0);
-        file.read_exact_at(out, self.start + (rows.start * self.row_bytes) as u64)
-            .map_err(|source| SourceError::Io { path: format!("{} (tensor `{name}`)", path.display()), source })
+        file.read_exact_at(out, self.start + (rows.start * self.row_bytes) as u64).map_err(|source| {
+            SourceError::Io { path: format!("{} (tensor `{name}`)", path.display()), source }
+        })
     }
 }
 

@@ -5,7 +5,9 @@ use crate::source::{DType, DecoderConfig, Family, SourceError, WeightSource, deq
 
 /// Reads the decoder's shape and checks it against the tensors that are there.
 pub fn decoder_config(gguf: &Gguf) -> Result<DecoderConfig, SourceError> {
-    let arch = gguf.text("general.architecture").ok_or_else(|| gguf.malformed("it has no `general.architecture`"))?;
+    let arch = gguf
+        .text("general.architecture")
+        .ok_or_else(|| gguf.malformed("it has no `general.architecture`"))?;
     let family = match arch {
         "llama" => Family::Llama,
         "qwen2" => Family::Qwen2,
@@ -17,9 +19,15 @@ pub fn decoder_config(gguf: &Gguf) -> Result<DecoderConfig, SourceError> {
             )));
         }
     };
+    if gguf.int("split.count")?.is_some_and(|count| count > 1) {
+        return Err(
+            gguf.unsupported("it is one part of several; join them first with `llama-gguf-split --merge`")
+        );
+    }
     let fields = Fields { gguf, arch };
     if fields.optional("expert_count")?.unwrap_or(0) > 0 {
-        return Err(gguf.unsupported("it is a mixture of experts, which Banyan does not build yet; take a dense model"));
+        return Err(gguf
+            .unsupported("it is a mixture of experts, which Banyan does not build yet; take a dense model"));
     }
     let hidden = fields.required("embedding_length")?;
     let heads = fields.required("attention.head_count")?;
@@ -63,7 +71,11 @@ impl Fields<'_> {
     fn optional(&self, name: &str) -> Result<Option<usize>, SourceError> {
         let key = format!("{}.{name}", self.arch);
         let value = self.gguf.int(&key)?;
-        value.map(|n| usize::try_from(n).map_err(|_| self.gguf.malformed(format!("the metadata `{key}` is {n}")))).transpose()
+        value
+            .map(|n| {
+                usize::try_from(n).map_err(|_| self.gguf.malformed(format!("the metadata `{key}` is {n}")))
+            })
+            .transpose()
     }
 
     fn required(&self, name: &str) -> Result<usize, SourceError> {

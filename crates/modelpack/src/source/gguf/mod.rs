@@ -38,7 +38,8 @@ impl Gguf {
         let start = data_start(&header).map_err(malformed)?;
         let mut tensors = BTreeMap::new();
         for raw in &header.tensors {
-            let dtype = dtype(raw).map_err(|what| SourceError::Unsupported { path: path.display().to_string(), what })?;
+            let dtype = dtype(raw)
+                .map_err(|what| SourceError::Unsupported { path: path.display().to_string(), what })?;
             let placed = place(raw, dtype, start, length).map_err(malformed)?;
             if tensors.insert(raw.name.clone(), placed).is_some() {
                 return Err(malformed(format!("the tensor `{}` occurs twice", raw.name.escape_debug())));
@@ -112,8 +113,15 @@ impl WeightSource for Gguf {
         self.tensors.get(name).map(|placed| placed.info.clone())
     }
 
-    fn read_rows(&self, name: &str, first: usize, count: usize, out: &mut Vec<u8>) -> Result<(), SourceError> {
-        let placed = self.tensors.get(name).ok_or_else(|| self.malformed(format!("it has no tensor `{name}`")))?;
+    fn read_rows(
+        &self,
+        name: &str,
+        first: usize,
+        count: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
+        let placed =
+            self.tensors.get(name).ok_or_else(|| self.malformed(format!("it has no tensor `{name}`")))?;
         placed.read_rows(&self.file, &self.path, name, first..first.saturating_add(count), out)
     }
 
@@ -180,13 +188,18 @@ fn place(raw: &RawTensor, dtype: DType, start: u64, length: u64) -> Result<Store
     let cols = raw.dims[0];
     let rows = raw.dims[1..].iter().try_fold(1u64, |product, dim| product.checked_mul(*dim));
     let (cols, rows) = match rows {
-        Some(rows) if (1..=MAX_COLS).contains(&cols) && (1..=MAX_ROWS).contains(&rows) => (cols as usize, rows as usize),
+        Some(rows) if (1..=MAX_COLS).contains(&cols) && (1..=MAX_ROWS).contains(&rows) => {
+            (cols as usize, rows as usize)
+        }
         _ => return Err(format!("the tensor `{name}` has the absurd dimensions {:?}", raw.dims)),
     };
     let row_bytes = dtype.row_bytes(cols).ok_or_else(|| {
-        format!("the tensor `{name}` has rows of {cols} weights, not a multiple of the {} of a {dtype:?} block", dtype.block_len())
+        format!(
+            "the tensor `{name}` has rows of {cols} weights, not a multiple of the {} of a {dtype:?} block",
+            dtype.block_len()
+        )
     })?;
-    if raw.offset % 8 != 0 {
+    if !raw.offset.is_multiple_of(8) {
         return Err(format!("the tensor `{name}` begins at the unaligned offset {}", raw.offset));
     }
     let bytes = row_bytes as u64 * rows as u64;
@@ -206,7 +219,11 @@ fn refuse_overlaps(tensors: &BTreeMap<String, Stored>) -> Result<(), String> {
     let mut by_start: Vec<_> = tensors.iter().collect();
     by_start.sort_by_key(|(_, placed)| placed.start);
     match by_start.windows(2).find(|pair| pair[0].1.end > pair[1].1.start) {
-        Some(pair) => Err(format!("the tensors `{}` and `{}` overlap", pair[0].0.escape_debug(), pair[1].0.escape_debug())),
+        Some(pair) => Err(format!(
+            "the tensors `{}` and `{}` overlap",
+            pair[0].0.escape_debug(),
+            pair[1].0.escape_debug()
+        )),
         None => Ok(()),
     }
 }

@@ -83,8 +83,12 @@ pub fn read_header(input: impl Read, available: u64) -> Result<Header, Refusal> 
     let version = reader.u32("the version")?;
     match version {
         2 | 3 => {}
-        1 => return Err("it is GGUF version 1, which no tool writes any more; convert the model again".into()),
-        v if matches!(v.swap_bytes(), 1..=3) => return Err("it is a big-endian file; convert it to little-endian".into()),
+        1 => {
+            return Err("it is GGUF version 1, which no tool writes any more; convert the model again".into());
+        }
+        v if matches!(v.swap_bytes(), 1..=3) => {
+            return Err("it is a big-endian file; convert it to little-endian".into());
+        }
         v => return Err(format!("its version is {v}; Banyan reads versions 2 and 3")),
     }
     let tensors = reader.count("the number of tensors", MAX_TENSORS, 24)?;
@@ -122,7 +126,10 @@ impl<R: Read> Reader<R> {
         if self.file_is_longer {
             return Err(format!("{what} would take its header beyond {} MiB", MAX_HEADER_BYTES >> 20));
         }
-        Err(format!("{what} needs {wanted} bytes at offset {}, but the file ends after {left}", self.position))
+        Err(format!(
+            "{what} needs {wanted} bytes at offset {}, but the file ends after {left}",
+            self.position
+        ))
     }
 
     fn bytes<const N: usize>(&mut self, what: &str) -> Result<[u8; N], Refusal> {

@@ -61,7 +61,9 @@ impl Config {
     pub(super) fn decoder(&self, family: Family) -> Result<DecoderConfig, String> {
         self.refuse_variants("silu")?;
         if self.attention_bias == Some(true) || self.mlp_bias == Some(true) {
-            return Err("it has attention or feed-forward biases, which Banyan does not build for this family".into());
+            return Err(
+                "it has attention or feed-forward biases, which Banyan does not build for this family".into(),
+            );
         }
         let heads = self.num_attention_heads;
         let default_head = if family == Family::Qwen3 { 128 } else { self.hidden_size / heads.max(1) };
@@ -92,7 +94,12 @@ impl Config {
         self.refuse_variants("gelu")?;
         match self.position_embedding_type.as_deref() {
             None | Some("absolute") => {}
-            Some(other) => return Err(format!("its position_embedding_type is `{}`, not `absolute`", other.escape_debug())),
+            Some(other) => {
+                return Err(format!(
+                    "its position_embedding_type is `{}`, not `absolute`",
+                    other.escape_debug()
+                ));
+            }
         }
         Ok(EncoderConfig {
             layers: self.num_hidden_layers,
@@ -108,7 +115,10 @@ impl Config {
 
     fn refuse_variants(&self, activation: &str) -> Result<(), String> {
         if self.quantization_config.is_some() {
-            return Err("its weights are quantized (quantization_config); take the original weights or a GGUF file".into());
+            return Err(
+                "its weights are quantized (quantization_config); take the original weights or a GGUF file"
+                    .into(),
+            );
         }
         match self.hidden_act.as_deref() {
             Some(act) if act != activation => {
@@ -130,7 +140,9 @@ impl Config {
             Some(Value::Null) => Ok(None),
             Some(value) => match value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0) {
                 Some(window) if family == Family::Mistral => Ok(Some(window)),
-                Some(_) => Err("it uses a sliding window in some layers only, which Banyan does not build".into()),
+                Some(_) => {
+                    Err("it uses a sliding window in some layers only, which Banyan does not build".into())
+                }
                 None => Err("its sliding_window is not a positive whole number".into()),
             },
         }
@@ -142,7 +154,8 @@ impl Config {
 /// Llama 3.1: wavelengths beyond `original / low_freq_factor` are stretched by `factor`, those below
 /// `original / high_freq_factor` stay, and between them the frequency is interpolated.
 fn rope_factors(rope: &Value, theta: f64, head_dim: usize) -> Result<Option<Vec<f32>>, String> {
-    let kind = rope.get("rope_type").or_else(|| rope.get("type")).and_then(Value::as_str).unwrap_or("default");
+    let kind =
+        rope.get("rope_type").or_else(|| rope.get("type")).and_then(Value::as_str).unwrap_or("default");
     let number = |name: &str| {
         let value = rope.get(name).and_then(Value::as_f64).filter(|n| n.is_finite() && *n > 0.0);
         value.ok_or_else(|| format!("its rope_scaling has no usable `{name}`"))
@@ -154,7 +167,8 @@ fn rope_factors(rope: &Value, theta: f64, head_dim: usize) -> Result<Option<Vec<
         "default" => Ok(None),
         "linear" => Ok(Some(vec![number("factor")? as f32; head_dim / 2])),
         "llama3" => {
-            let (factor, low, high) = (number("factor")?, number("low_freq_factor")?, number("high_freq_factor")?);
+            let (factor, low, high) =
+                (number("factor")?, number("low_freq_factor")?, number("high_freq_factor")?);
             let original = number("original_max_position_embeddings")?;
             if low >= high {
                 return Err("its rope_scaling has low_freq_factor not below high_freq_factor".into());

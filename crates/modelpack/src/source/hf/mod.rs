@@ -46,7 +46,8 @@ impl HfFolder {
         let config = serde_json::from_slice(&read(&dir.join("config.json"))?)
             .map_err(|e| malformed(&dir.join("config.json"), e.to_string()))?;
         let mut folder = Self { dir: dir.into(), config, shards: Vec::new(), tensors: BTreeMap::new() };
-        let decoder = folder.config.family().map_err(|what| folder.unsupported("config.json", what))?.is_some();
+        let decoder =
+            folder.config.family().map_err(|what| folder.unsupported("config.json", what))?.is_some();
         for path in shards(dir)? {
             folder.add_shard(path, decoder)?;
         }
@@ -93,7 +94,9 @@ impl HfFolder {
     /// A JSON file of the folder; `None` when it is not there.
     pub fn json(&self, name: &str) -> Result<Option<Value>, SourceError> {
         match self.bytes(name)? {
-            Some(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| malformed(&self.dir.join(name), e.to_string())),
+            Some(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|e| malformed(&self.dir.join(name), e.to_string())),
             None => Ok(None),
         }
     }
@@ -121,7 +124,8 @@ impl HfFolder {
         let io = |source| SourceError::Io { path: path.display().to_string(), source };
         let file = File::open(&path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
-        let header = safetensors::read_header(BufReader::new(&file), length).map_err(|what| malformed(&path, what))?;
+        let header =
+            safetensors::read_header(BufReader::new(&file), length).map_err(|what| malformed(&path, what))?;
         for (name, raw) in header {
             let canonical = if decoder { names::decoder(&name) } else { names::encoder(&name) };
             if canonical.is_none() && !decoder && names::is_unused_head(&name) {
@@ -149,11 +153,16 @@ impl HfFolder {
             let kind = module.get("type").and_then(Value::as_str).unwrap_or_default();
             let kind = kind.rsplit('.').next().unwrap_or_default();
             if !matches!(kind, "Transformer" | "Pooling" | "Normalize") {
-                return Err(self.unsupported("modules.json", format!("it has a `{}` module", kind.escape_debug())));
+                return Err(
+                    self.unsupported("modules.json", format!("it has a `{}` module", kind.escape_debug()))
+                );
             }
         }
-        let Some(Value::Object(fields)) = self.json("1_Pooling/config.json")? else { return Ok(Pooling::Mean) };
-        let mut modes = fields.iter().filter(|(key, on)| key.starts_with("pooling_mode_") && on.as_bool() == Some(true));
+        let Some(Value::Object(fields)) = self.json("1_Pooling/config.json")? else {
+            return Ok(Pooling::Mean);
+        };
+        let mut modes =
+            fields.iter().filter(|(key, on)| key.starts_with("pooling_mode_") && on.as_bool() == Some(true));
         match (modes.next().map(|(key, _)| key.as_str()), modes.next()) {
             (Some("pooling_mode_mean_tokens"), None) => Ok(Pooling::Mean),
             (Some("pooling_mode_cls_token"), None) => Ok(Pooling::Cls),
@@ -170,7 +179,13 @@ impl WeightSource for HfFolder {
         self.tensors.get(name).map(|(_, stored)| stored.info.clone())
     }
 
-    fn read_rows(&self, name: &str, first: usize, count: usize, out: &mut Vec<u8>) -> Result<(), SourceError> {
+    fn read_rows(
+        &self,
+        name: &str,
+        first: usize,
+        count: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
         let Some((shard, stored)) = self.tensors.get(name) else {
             return Err(malformed(&self.dir, format!("it has no tensor `{name}`")));
         };
@@ -195,7 +210,8 @@ fn shards(dir: &Path) -> Result<Vec<PathBuf>, SourceError> {
                     `safe_serialization=True`) or in one GGUF file";
         return Err(SourceError::Unsupported { path: dir.display().to_string(), what: what.into() });
     }
-    let parsed: Value = serde_json::from_slice(&read(&index)?).map_err(|e| malformed(&index, e.to_string()))?;
+    let parsed: Value =
+        serde_json::from_slice(&read(&index)?).map_err(|e| malformed(&index, e.to_string()))?;
     let map = parsed.get("weight_map").and_then(Value::as_object);
     let map = map.ok_or_else(|| malformed(&index, "it has no `weight_map`"))?;
     let mut files = BTreeSet::new();
@@ -216,12 +232,19 @@ fn place(name: &str, raw: &safetensors::RawTensor) -> Result<Stored, String> {
         "F32" => DType::F32,
         "F16" => DType::F16,
         "BF16" => DType::BF16,
-        other => return Err(format!("the tensor `{name}` is stored as {other}; Banyan reads F32, F16 and BF16")),
+        other => {
+            return Err(format!("the tensor `{name}` is stored as {other}; Banyan reads F32, F16 and BF16"));
+        }
     };
     let (cols, rows) = match raw.shape[..] {
         [cols] => (cols, 1),
         [rows, cols] => (cols, rows),
-        _ => return Err(format!("the tensor `{name}` has {} dimensions instead of one or two", raw.shape.len())),
+        _ => {
+            return Err(format!(
+                "the tensor `{name}` has {} dimensions instead of one or two",
+                raw.shape.len()
+            ));
+        }
     };
     if !(1..=MAX_COLS).contains(&cols) || !(1..=MAX_ROWS).contains(&rows) {
         return Err(format!("the tensor `{name}` has the absurd shape {:?}", raw.shape));

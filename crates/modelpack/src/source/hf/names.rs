@@ -70,7 +70,8 @@ pub(super) fn is_unused_head(name: &str) -> bool {
 }
 
 fn block(layer: &str, module: &str, kind: &str) -> Option<String> {
-    let plain = matches!(kind, "weight" | "bias") && layer.parse::<u16>().is_ok_and(|n| n.to_string() == layer);
+    let plain =
+        matches!(kind, "weight" | "bias") && layer.parse::<u16>().is_ok_and(|n| n.to_string() == layer);
     plain.then(|| format!("blk.{layer}.{module}.{kind}"))
 }
 
@@ -93,7 +94,13 @@ mod tests {
         for (name, canonical) in cases {
             assert_eq!(decoder(name).as_deref(), canonical, "{name}");
         }
-        assert_eq!(encoder("bert.encoder.layer.1.output.LayerNorm.gamma").as_deref(), Some("blk.1.layer_output_norm.weight"));
-        assert_eq!(encoder("encoder.layer.1.attention.output.dense.bias").as_deref(), Some("blk.1.attn_output.bias"));
+        assert_eq!(
+            encoder("bert.encoder.layer.1.output.LayerNorm.gamma").as_deref(),
+            Some("blk.1.layer_output_norm.weight")
+        );
+        assert_eq!(
+            encoder("encoder.layer.1.attention.output.dense.bias").as_deref(),
+            Some("blk.1.attn_output.bias")
+        );
     }
 }

@@ -27,7 +27,9 @@ pub struct RawTensor {
 /// Refusals name the field; the caller adds the file.
 pub fn read_header(mut input: impl Read, length: u64) -> Result<BTreeMap<String, RawTensor>, String> {
     let mut size = [0; 8];
-    input.read_exact(&mut size).map_err(|_| "it is shorter than the eight bytes that every file begins with".to_string())?;
+    input
+        .read_exact(&mut size)
+        .map_err(|_| "it is shorter than the eight bytes that every file begins with".to_string())?;
     let size = u64::from_le_bytes(size);
     if size > MAX_HEADER_BYTES {
         return Err(format!("its header claims {size} bytes; at most {MAX_HEADER_BYTES} are accepted"));
@@ -37,11 +39,12 @@ pub fn read_header(mut input: impl Read, length: u64) -> Result<BTreeMap<String,
     }
     let mut bytes = vec![0; size as usize];
     input.read_exact(&mut bytes).map_err(|e| format!("its header cannot be read: {e}"))?;
-    let Entries(mut tensors) =
-        serde_json::from_slice(&bytes).map_err(|e| format!("its header is not what the format asks for: {e}"))?;
+    let Entries(mut tensors) = serde_json::from_slice(&bytes)
+        .map_err(|e| format!("its header is not what the format asks for: {e}"))?;
     let start = 8 + size;
     for (name, tensor) in &mut tensors {
-        check(tensor, length - start).map_err(|what| format!("the tensor `{}` {what}", name.escape_debug()))?;
+        check(tensor, length - start)
+            .map_err(|what| format!("the tensor `{}` {what}", name.escape_debug()))?;
         tensor.data_offsets = tensor.data_offsets.map(|offset| offset + start);
     }
     refuse_overlaps(&tensors)?;
@@ -65,7 +68,12 @@ fn check(tensor: &RawTensor, data: u64) -> Result<(), String> {
         return Err(format!("reaches from byte {begin} to {end} of {data} bytes of data"));
     }
     if wanted != Some(end - begin) {
-        return Err(format!("has {} bytes, which its shape {:?} in {} contradicts", end - begin, tensor.shape, tensor.dtype));
+        return Err(format!(
+            "has {} bytes, which its shape {:?} in {} contradicts",
+            end - begin,
+            tensor.shape,
+            tensor.dtype
+        ));
     }
     Ok(())
 }
@@ -74,7 +82,11 @@ fn refuse_overlaps(tensors: &BTreeMap<String, RawTensor>) -> Result<(), String> 
     let mut places: Vec<_> = tensors.iter().filter(|(_, t)| t.data_offsets[0] < t.data_offsets[1]).collect();
     places.sort_by_key(|(_, tensor)| tensor.data_offsets);
     match places.windows(2).find(|pair| pair[0].1.data_offsets[1] > pair[1].1.data_offsets[0]) {
-        Some(pair) => Err(format!("the tensors `{}` and `{}` overlap", pair[0].0.escape_debug(), pair[1].0.escape_debug())),
+        Some(pair) => Err(format!(
+            "the tensors `{}` and `{}` overlap",
+            pair[0].0.escape_debug(),
+            pair[1].0.escape_debug()
+        )),
         None => Ok(()),
     }
 }
@@ -104,7 +116,10 @@ impl<'de> Deserialize<'de> for Entries {
                         return Err(A::Error::custom(format!("more than {MAX_TENSORS} tensors")));
                     }
                     if tensors.contains_key(&name) {
-                        return Err(A::Error::custom(format!("the tensor `{}` occurs twice", name.escape_debug())));
+                        return Err(A::Error::custom(format!(
+                            "the tensor `{}` occurs twice",
+                            name.escape_debug()
+                        )));
                     }
                     tensors.insert(name, tensor);
                 }
