@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ALL_WORDINGS } from '../src/errors'
-import { bestLanguage, fill, language, LANGUAGES, setLanguage, t, type Key } from '../src/i18n'
+import { bestLanguage, fill, initialLanguage, language, LANGUAGES, setLanguage, t, type Key } from '../src/i18n'
 import ar from '../src/i18n/app.ar.json'
 import en from '../src/i18n/app.en.json'
 import es from '../src/i18n/app.es.json'
@@ -96,6 +96,17 @@ describe('the language', () => {
   it('is the first wanted one that we have', () => {
     expect(bestLanguage([null, 'de-DE', 'SW-ke', 'es'])).toBe('sw')
     expect(bestLanguage(['de', ''])).toBe('en')
+  })
+
+  it('that was chosen is kept for the app and for the plain pages', async () => {
+    expect(initialLanguage()).toBe('en')
+    await setLanguage('sw')
+    expect(document.cookie).toContain('lang=sw')
+    localStorage.clear()
+    document.documentElement.lang = 'es'
+    expect(initialLanguage()).toBe('sw')
+    document.cookie = 'lang=; max-age=0; path=/'
+    expect(initialLanguage()).toBe('es')
   })
 
   it('turns the page around for Arabic and back', async () => {

@@ -39,9 +39,14 @@ export function bestLanguage(wanted: readonly (string | null | undefined)[]): st
   return 'en'
 }
 
-/** The member's earlier choice, then the page as the box wrote it, then the browser. */
+/** The portal's plain pages keep the choice in this cookie; the app writes it too, so that both speak alike. */
+const COOKIE = 'lang'
+const COOKIE_SECONDS = 365 * 24 * 3600
+
+/** The member's choice (there, then here), then the page as the box wrote it, then the browser. */
 export function initialLanguage(): string {
-  return bestLanguage([readItem('language'), document.documentElement.lang, ...navigator.languages])
+  const cookie = new RegExp(`(?:^|; )${COOKIE}=([^;]*)`).exec(document.cookie)?.[1]
+  return bestLanguage([cookie, readItem('language'), document.documentElement.lang, ...navigator.languages])
 }
 
 /** Loads the words and turns the page. When they cannot be had (the box is away) the language stays as it is. */
@@ -54,7 +59,10 @@ export async function setLanguage(code: string, remember = true): Promise<boolea
   language.value = code
   document.documentElement.lang = code
   document.documentElement.dir = direction.value
-  if (remember) writeItem('language', code)
+  if (remember) {
+    writeItem('language', code)
+    document.cookie = `${COOKIE}=${code}; path=/; max-age=${COOKIE_SECONDS}; samesite=lax`
+  }
   return true
 }
 
