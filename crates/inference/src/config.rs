@@ -1,0 +1,62 @@
+//! What an engine is told when it starts.
+
+use std::path::PathBuf;
+
+/// Everything the engine needs to know; the appliance fills it from its settings and the hardware profile.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Folders of model packs. The first decoder answers chats, the first encoder makes embeddings; either may be
+    /// missing, and then its requests are refused in words.
+    pub packs: Vec<PathBuf>,
+    /// ONNX Runtime's shared library.
+    pub ort_library: PathBuf,
+    /// Threads of one inference; 0 takes as many as the machine offers to this process.
+    pub threads: usize,
+    /// Sequences computed at a time (rows of the KV slab). More give more throughput and need more memory.
+    pub slots: usize,
+    /// Tokens a sequence may have, prompt and answer together; 0 takes what the model was trained for. The memory
+    /// budget may make it smaller.
+    pub capacity: usize,
+    /// Bytes the KV slab may take; 0 takes a quarter of the memory that is free at start.
+    pub kv_budget: u64,
+    /// Requests that may wait for a slot; one more is answered with 503 and Retry-After.
+    pub max_waiting: usize,
+    /// Execution providers in the order of preference, by ONNX Runtime's short names in lower case
+    /// (`tensorrt`, `cuda`, `cpu`, …). `cpu` is always tried last.
+    pub providers: Vec<String>,
+    /// Whether threads of a run wait for each other by spinning. Faster by far where the engine has its cores to
+    /// itself; where cores are shared with busy processes it slows both. Spinning ends with the run.
+    pub spin: bool,
+    /// Prompt tokens computed in one step while nobody else decodes.
+    pub chunk_alone: usize,
+    /// Prompt tokens computed in one step while others decode: bounds how long their streams stand still.
+    pub chunk_shared: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        EngineConfig {
+            packs: Vec::new(),
+            ort_library: PathBuf::new(),
+            threads: 0,
+            slots: 8,
+            capacity: 0,
+            kv_budget: 0,
+            max_waiting: 256,
+            providers: vec!["cpu".into()],
+            spin: true,
+            chunk_alone: 256,
+            chunk_shared: 64,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// The number of threads after `0` has been resolved.
+    pub fn resolved_threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One sequence that is in the engine: its text so far and its way out.
+
+use super::{Event, Finish, InFlight, Request, ScoredToken, Submission};
+use crate::detokenize::{Detokenizer, StopFilter};
+use crate::error::EngineError;
+use crate::sampler::{Picked, Sampler, Scratch};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokenizers::Tokenizer;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+
+/// Everything the thread keeps of a sequence, beside what the scheduler knows.
+pub(super) struct Live {
+    pub(super) prompt: Vec<u32>,
+    /// The token that the next decode run computes.
+    pub(super) next: u32,
+    pub(super) outbox: Outbox,
+    pub(super) arrived: Instant,
+    /// When it got a slot.
+    pub(super) started: Option<Instant>,
+    pub(super) last_token: Option<Instant>,
+    generated: usize,
+    max_tokens: usize,
+    sampler: Sampler,
+    detokenizer: Detokenizer,
+    stops: StopFilter,
+    _place: InFlight,
+}
+
+impl Live {
+    pub(super) fn new(
+        submission: Submission,
+        tokenizer: &Arc<Tokenizer>,
+    ) -> Result<Live, (Outbox, EngineError)> {
+        let Submission { request: Request { prompt, max_tokens, sampling, stop }, events, place } =
+            submission;
+        let outbox = Outbox { events, text: String::new(), scored: Vec::new(), last: None };
+        let detokenizer = match Detokenizer::new(Arc::clone(tokenizer), &prompt) {
+            Ok(detokenizer) => detokenizer,
+            Err(e) => return Err((outbox, e)),
+        };
+        Ok(Live {
+            next: 0,
+            outbox,
+            arrived: Instant::now(),
+            started: None,
+            last_token: None,
+            generated: 0,
+            max_tokens: max_tokens.unwrap_or(usize::MAX),
+            sampler: Sampler::new(sampling, &prompt),
+            detokenizer,
+            stops: StopFilter::new(stop),
+            prompt,
+            _place: place,
+        })
+    }
+
+    pub(super) fn generated(&self) -> usize {
+        self.generated
+    }
+
+    /// Picks the next token from its logits and takes it in. `room` is how many more tokens the row can hold. Returns
+    /// whether the answer has ended; then the last event stands in the outbox.
+    pub(super) fn advance(
+        &mut self,
+        logits: &mut [f32],
+        scratch: &mut Scratch,
+        eos: &[u32],
+        room: usize,
+    ) -> Result<bool, EngineError> {
+        let Picked { token, logprob } = self.sampler.pick(logits, scratch);
+        self.generated += 1;
+        self.next = token;
+        if eos.contains(&token) {
+            self.end(Finish::Stop)?;
+            return Ok(true);
+        }
+        let text = self.detokenizer.push(token)?;
+        let (shown, stopped) = self.stops.push(&text);
+        self.outbox.add(&shown, logprob.map(|logprob| ScoredToken { token, logprob }));
+        if stopped {
+            self.outbox.last = Some(self.done(Finish::Stop));
+            return Ok(true);
+        }
+        if self.generated >= self.max_tokens || room == 0 {
+            self.end(Finish::Length)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Gives out what was held back, and the last event.
+    fn end(&mut self, finish: Finish) -> Result<(), EngineError> {
+        let held = self.detokenizer.finish()?;
+        let (shown, stopped) = self.stops.push(&held);
+        self.outbox.add(&shown, None);
+        if !stopped {
+            let rest = self.stops.finish();
+            self.outbox.add(&rest, None);
+        }
+        self.outbox.last = Some(self.done(if stopped { Finish::Stop } else { finish }));
+        Ok(())
+    }
+
+    fn done(&self, finish: Finish) -> Event {
+        Event::Done { finish, prompt_tokens: self.prompt.len(), completion_tokens: self.generated }
+    }
+
+    /// How long it has held its slot.
+    pub(super) fn service_time(&self) -> Option<Duration> {
+        self.started.map(|at| at.elapsed())
+    }
+}
+
+/// Events on their way to a reader that may be slow.
+pub(super) struct Outbox {
+    events: Sender<Event>,
+    text: String,
+    scored: Vec<ScoredToken>,
+    last: Option<Event>,
+}
+
+/// How a [`Outbox::flush`] went.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Flushed {
+    /// Nothing is left.
+    All,
+    /// The reader's channel is full; try again later.
+    Later,
+    /// The reader is gone.
+    Gone,
+}
+
+impl Outbox {
+    pub(super) fn is_closed(&self) -> bool {
+        self.events.is_closed()
+    }
+
+    pub(super) fn fail(&mut self, reason: String) {
+        self.last = Some(Event::Failed(reason));
+    }
+
+    fn add(&mut self, text: &str, scored: Option<ScoredToken>) {
+        self.text.push_str(text);
+        self.scored.extend(scored);
+    }
+
+    /// Sends what there is, as far as the channel takes it.
+    pub(super) fn flush(&mut self) -> Flushed {
+        if !self.text.is_empty() || !self.scored.is_empty() {
+            let piece = Event::Piece {
+                text: std::mem::take(&mut self.text),
+                scored: std::mem::take(&mut self.scored),
+            };
+            match self.events.try_send(piece) {
+                Ok(()) => {}
+                Err(TrySendError::Full(Event::Piece { text, scored })) => {
+                    (self.text, self.scored) = (text, scored);
+                    return Flushed::Later;
+                }
+                Err(_) => return Flushed::Gone,
+            }
+        }
+        match self.last.take().map(|last| self.events.try_send(last)) {
+            None | Some(Ok(())) => Flushed::All,
+            Some(Err(TrySendError::Full(last))) => {
+                self.last = Some(last);
+                Flushed::Later
+            }
+            Some(Err(TrySendError::Closed(_))) => Flushed::Gone,
+        }
+    }
+}

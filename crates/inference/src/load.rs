@@ -1,0 +1,186 @@
+//! From model packs to running models.
+
+use crate::config::EngineConfig;
+use crate::embed::Embedder;
+use crate::engine::{Engine, EngineOptions};
+use crate::error::EngineError;
+use crate::forward::{Forward as _, LogitsWanted};
+use crate::kv::{self, KvLayout};
+use crate::metrics::Metrics;
+use crate::prompt::Prompter;
+use crate::runner::{OrtRunner, RunnerOptions, session};
+use crate::scheduler::Limits;
+use banyan_modelpack::{Kind, Pack};
+use banyan_openai::ProviderHealth;
+use ort::environment::Environment;
+use std::path::Path;
+use std::sync::Arc;
+use tokenizers::Tokenizer;
+
+/// The share of the free memory that the KV slab may take when nobody said how much: one quarter. The rest is for
+/// weights, activations, the other processes and the page cache.
+const KV_SHARE: u64 = 4;
+
+/// Taken for the free memory where the system does not say.
+const ASSUMED_MEMORY: u64 = 2 << 30;
+
+/// A chat model that runs.
+pub struct ChatModel {
+    /// The pack's name.
+    pub name: String,
+    /// Seconds since 1970 when the pack was imported; 0 when it does not say.
+    pub created: u64,
+    /// Its engine.
+    pub engine: Engine,
+    /// Makes its prompts.
+    pub prompter: Prompter,
+}
+
+/// An embedding model that runs.
+pub struct EmbeddingModel {
+    /// The pack's name.
+    pub name: String,
+    /// Seconds since 1970 when the pack was imported; 0 when it does not say.
+    pub created: u64,
+    /// The encoder.
+    pub embedder: Embedder,
+}
+
+/// Opens a pack.
+pub(crate) fn open_pack(dir: &Path) -> Result<Pack, EngineError> {
+    Pack::open(dir).map_err(|e| EngineError::Pack { path: dir.to_owned(), reason: e.to_string() })
+}
+
+/// The pack's tokenizer.
+pub(crate) fn tokenizer(pack: &Pack) -> Result<Tokenizer, EngineError> {
+    let path = pack.tokenizer_path();
+    Tokenizer::from_file(&path).map_err(|e| EngineError::Tokenizer(format!("{}: {e}", path.display())))
+}
+
+/// The slab that a pack gets: the model's shape, cut to the context it was made for and to the memory.
+pub(crate) fn layout(
+    pack: &Pack,
+    slots: usize,
+    capacity: usize,
+    budget: u64,
+) -> Result<KvLayout, EngineError> {
+    let manifest = pack.manifest();
+    let a = &manifest.architecture;
+    let context = manifest.context_length.min(manifest.max_positions);
+    let capacity = if capacity == 0 { context } else { capacity.min(context) };
+    let budget = match budget {
+        0 => kv::available_memory().unwrap_or(ASSUMED_MEMORY) / KV_SHARE,
+        bytes => bytes,
+    };
+    let shape = KvLayout { layers: a.layers, kv_heads: a.kv_heads, head_dim: a.head_dim, slots, capacity };
+    shape.fit(budget)
+}
+
+/// Loads a decoder with the first provider that computes it. A provider that passed its trial can still fail on a
+/// real model; that is written into `providers` and the next one is tried.
+pub(crate) fn chat_model(
+    environment: &Environment,
+    pack: &Pack,
+    config: &EngineConfig,
+    providers: &mut [ProviderHealth],
+    metrics: Arc<Metrics>,
+) -> Result<ChatModel, EngineError> {
+    let manifest = pack.manifest();
+    let layout = layout(pack, config.slots, config.capacity, config.kv_budget)?;
+    let tokenizer = Arc::new(tokenizer(pack)?);
+    let template = pack
+        .chat_template()
+        .map_err(|e| EngineError::Pack { path: pack.dir().to_owned(), reason: e.to_string() })?;
+    let runner = with_first_working(providers, |provider| {
+        let options = RunnerOptions {
+            provider: provider.to_owned(),
+            threads: config.resolved_threads(),
+            spin: config.spin,
+            layout,
+            vocab: manifest.architecture.vocab,
+            scored: 1,
+        };
+        let mut runner = OrtRunner::open(environment, &manifest.name, &pack.graph_path(), &options)?;
+        runner.prefill(0, 0, &[0], LogitsWanted::Last)?;
+        Ok(runner)
+    })?;
+    let limits = Limits {
+        slots: layout.slots,
+        capacity: layout.capacity,
+        max_waiting: config.max_waiting,
+        chunk_alone: config.chunk_alone,
+        chunk_shared: config.chunk_shared,
+    };
+    tracing::info!(
+        model = %manifest.name, slots = layout.slots, capacity = layout.capacity,
+        kv_mib = layout.bytes() >> 20, "the chat model is ready"
+    );
+    let options = EngineOptions {
+        limits,
+        tokenizer: Arc::clone(&tokenizer),
+        eos: manifest.tokenizer.eos.clone(),
+        metrics,
+    };
+    Ok(ChatModel {
+        name: manifest.name.clone(),
+        created: imported_at(pack),
+        engine: Engine::start(Box::new(runner), options)?,
+        prompter: Prompter::new(tokenizer, template, &manifest.tokenizer),
+    })
+}
+
+/// Loads an encoder with the first provider that computes it.
+pub(crate) fn embedding_model(
+    environment: &Environment,
+    pack: &Pack,
+    config: &EngineConfig,
+    providers: &mut [ProviderHealth],
+) -> Result<EmbeddingModel, EngineError> {
+    let manifest = pack.manifest();
+    let tokenizer = tokenizer(pack)?;
+    let max_tokens = manifest.context_length.min(manifest.max_positions);
+    let embedder = with_first_working(providers, |provider| {
+        let session =
+            session(environment, &pack.graph_path(), provider, config.resolved_threads(), config.spin)
+                .map_err(|e| EngineError::Session {
+                    model: manifest.name.clone(),
+                    provider: provider.to_owned(),
+                    reason: e.to_string(),
+                })?;
+        let mut embedder = Embedder::new(session, tokenizer.clone(), &manifest.name, max_tokens)?;
+        embedder.embed(&[crate::embed::EmbedInput::Text("warm".into())], &mut || true)?;
+        Ok(embedder)
+    })?;
+    tracing::info!(model = %manifest.name, max_tokens, "the embedding model is ready");
+    Ok(EmbeddingModel { name: manifest.name.clone(), created: imported_at(pack), embedder })
+}
+
+fn with_first_working<T>(
+    providers: &mut [ProviderHealth],
+    mut load: impl FnMut(&str) -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    let mut last = EngineError::Missing(
+        "no execution provider of ONNX Runtime works on this machine; is the library made for it?".into(),
+    );
+    for provider in providers.iter_mut().filter(|p| p.works) {
+        match load(&provider.name) {
+            Ok(model) => return Ok(model),
+            Err(e) => {
+                tracing::warn!(provider = %provider.name, error = %e, "a provider does not compute this model");
+                provider.works = false;
+                provider.detail = e.to_string();
+                last = e;
+            }
+        }
+    }
+    Err(last)
+}
+
+/// The first pack of a kind.
+pub(crate) fn first_of(packs: &[Pack], kind: Kind) -> Option<&Pack> {
+    packs.iter().find(|pack| pack.manifest().kind == kind)
+}
+
+fn imported_at(pack: &Pack) -> u64 {
+    u64::try_from(pack.manifest().provenance.imported_at.as_second()).unwrap_or(0)
+}

@@ -1,0 +1,124 @@
+//! Where the KV slab lives: in this process' memory, or in a device's when the session computes there.
+
+use crate::forward::ForwardError;
+use crate::kv::{KvLayout, KvSlab};
+use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
+use ort::session::Session;
+use ort::value::{Shape, Tensor, TensorRefMut};
+
+/// The slab's memory.
+pub(super) enum Slab {
+    Host(KvSlab),
+    /// Allocated by the provider. Shared past and present need memory where the session computes: a buffer elsewhere
+    /// would be copied there and back with every step.
+    Device {
+        layout: KvLayout,
+        buffers: Vec<Tensor<f32>>,
+        device: AllocationDevice<'static>,
+    },
+}
+
+impl Slab {
+    /// Takes the memory. `device` is where the provider computes; `None` is the CPU.
+    pub(super) fn new(
+        layout: KvLayout,
+        session: &Session,
+        device: Option<AllocationDevice<'static>>,
+    ) -> Result<Slab, ort::Error> {
+        let Some(device) = device else { return Ok(Slab::Host(KvSlab::new(layout))) };
+        let allocator = Allocator::new(session, info(&device)?)?;
+        let shape = [layout.slots, layout.kv_heads, layout.capacity, layout.head_dim];
+        let buffers = (0..2 * layout.layers)
+            .map(|_| Tensor::<f32>::new(&allocator, shape))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Slab::Device { layout, buffers, device })
+    }
+
+    pub(super) fn layout(&self) -> &KvLayout {
+        match self {
+            Slab::Host(slab) => slab.layout(),
+            Slab::Device { layout, .. } => layout,
+        }
+    }
+
+    /// True when inputs must be copied to a device before each run.
+    pub(super) fn is_on_device(&self) -> bool {
+        matches!(self, Slab::Device { .. })
+    }
+
+    /// A view of `rows` rows from `first` on, of one buffer.
+    ///
+    /// The view has no lifetime of its own: whoever keeps it must keep the slab longer.
+    pub(super) fn view(
+        &mut self,
+        index: usize,
+        first: usize,
+        rows: usize,
+    ) -> Result<TensorRefMut<'static, f32>, ort::Error> {
+        let layout = *self.layout();
+        debug_assert!(first + rows <= layout.slots);
+        let shape = [rows, layout.kv_heads, layout.capacity, layout.head_dim].map(|n| n as i64);
+        self.raw_view(index, first * layout.row_len(), Shape::new(shape))
+    }
+
+    fn raw_view(
+        &mut self,
+        index: usize,
+        start: usize,
+        shape: Shape,
+    ) -> Result<TensorRefMut<'static, f32>, ort::Error> {
+        let layout = *self.layout();
+        let len = layout.slots * layout.row_len();
+        if start + shape.num_elements() > len {
+            return Err(ort::Error::new(format!(
+                "a view of the KV slab ends at {} of {len}",
+                start + shape.num_elements()
+            )));
+        }
+        let (base, device): (*mut f32, _) = match self {
+            Slab::Host(slab) => (slab.buffer_mut(index).as_mut_slice().as_mut_ptr(), AllocationDevice::CPU),
+            Slab::Device { buffers, device, .. } => (buffers[index].data_ptr_mut().cast(), device.clone()),
+        };
+        // SAFETY: `base` points to `len` numbers on `device`, and the shape from `start` on lies within them, as was
+        // just checked. Buffers are neither resized nor replaced while the slab lives, and the runner, the only user,
+        // drops its bindings before the slab. `add` stays within the allocation (on a device it is address arithmetic
+        // within one allocation, and the pointer is never followed here).
+        unsafe { TensorRefMut::from_raw(info(&device)?, base.wrapping_add(start).cast(), shape) }
+    }
+
+    /// Copies the first `tokens` tokens of row `from` to row `to`.
+    pub(super) fn move_row(&mut self, from: usize, to: usize, tokens: usize) -> Result<(), ForwardError> {
+        let layout = *self.layout();
+        if let Slab::Host(slab) = self {
+            slab.move_row(from, to, tokens);
+            return Ok(());
+        }
+        for index in 0..2 * layout.layers {
+            for head in 0..layout.kv_heads {
+                let at = |row: usize| row * layout.row_len() + head * layout.capacity * layout.head_dim;
+                let shape = Shape::new([tokens as i64, layout.head_dim as i64]);
+                let copy = |slab: &mut Slab| {
+                    let source = slab.raw_view(index, at(from), shape.clone())?;
+                    let target = slab.raw_view(index, at(to), shape.clone())?;
+                    source.copy_into(target)
+                };
+                copy(self).map_err(|e: ort::Error| ForwardError::Run(e.to_string()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The plain memory of a device.
+pub(super) fn info(device: &AllocationDevice<'_>) -> Result<MemoryInfo<'static>, ort::Error> {
+    let device = AllocationDevice::new(device.as_str());
+    MemoryInfo::new(device, 0, AllocatorType::Device, MemoryType::Default)
+}
+
+/// Where a provider keeps the tensors it computes with; `None` is the CPU's memory.
+pub(super) fn device_of(provider: &str) -> Option<AllocationDevice<'static>> {
+    match provider {
+        "cuda" | "tensorrt" => Some(AllocationDevice::CUDA),
+        _ => None,
+    }
+}

@@ -1,0 +1,134 @@
+//! `POST /v1/chat/completions`.
+
+use super::answer::{Head, Shape, TokenNames, streamed, to_json, whole};
+use super::{App, Refusal, body, off_thread, request};
+use crate::engine::{Request, ScoredToken};
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::Response;
+use banyan_openai::{
+    ApiError, ChatChoice, ChatChunk, ChatChunkChoice, ChatLogprobs, ChatReply, ChatRequest, ChatResponse,
+    Delta, FinishReason, Role, TokenLogprob, TopLogprob, Usage,
+};
+use std::sync::Arc;
+
+pub(super) async fn chat(
+    State(app): State<Arc<App>>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let bytes = body(bytes)?;
+    let models = app.models()?;
+    let (events, shape, sampling) = off_thread(move || {
+        let (chat, bias) = request::parse::<ChatRequest>(&bytes)?;
+        let model = models.chat.as_ref().ok_or_else(no_chat_model)?;
+        request::check_model(&chat.model, &model.name)?;
+        let sampling = request::settings(&chat.sampling, chat.wanted_logprobs(), bias)?;
+        let turns = chat
+            .messages
+            .iter()
+            .map(|m| Ok((m.role.as_str(), m.text()?)))
+            .collect::<Result<Vec<_>, banyan_openai::ContentError>>()
+            .map_err(|e| ApiError::invalid_param("messages", e.to_string()))?;
+        let turns: Vec<(&str, &str)> = turns.iter().map(|(role, text)| (*role, text.as_str())).collect();
+        let events = model.engine.submit(Request {
+            prompt: model.prompter.chat(&turns)?,
+            max_tokens: request::max_tokens(chat.max_tokens())?,
+            sampling,
+            stop: request::stops(&chat.sampling)?,
+        })?;
+        let shape = ChatShape {
+            head: Head::new("chatcmpl", &model.name),
+            names: chat.wanted_logprobs().map(|_| TokenNames(Arc::clone(model.prompter.tokenizer()))),
+        };
+        Ok::<_, Refusal>((events, shape, chat.sampling))
+    })
+    .await??;
+    if sampling.streams() {
+        return Ok(streamed(events, shape, sampling.wants_usage()));
+    }
+    whole(events, shape).await
+}
+
+/// The refusal of a chat where only embeddings can be had.
+pub(super) fn no_chat_model() -> Refusal {
+    Refusal(ApiError::model_not_found(
+        "chat",
+        "no model that can chat; import one with `banyan model import FILE`",
+    ))
+}
+
+struct ChatShape {
+    head: Head,
+    /// There when log probabilities are wanted.
+    names: Option<TokenNames>,
+}
+
+impl ChatShape {
+    fn chunk(&self, choices: Vec<ChatChunkChoice>, usage: Option<Usage>) -> String {
+        to_json(&ChatChunk {
+            id: self.head.id.clone(),
+            object: ChatChunk::OBJECT.into(),
+            created: self.head.created,
+            model: self.head.model.clone(),
+            choices,
+            usage,
+        })
+    }
+
+    fn logprobs(&self, scored: Vec<ScoredToken>) -> Option<ChatLogprobs> {
+        let names = self.names.as_ref()?;
+        let content = scored.into_iter().map(|scored| {
+            let (token, bytes) = names.name(scored.token);
+            let top_logprobs = scored.logprob.top.iter().map(|(id, logprob)| {
+                let (token, bytes) = names.name(*id);
+                TopLogprob { token, logprob: *logprob, bytes }
+            });
+            let top_logprobs = top_logprobs.collect();
+            TokenLogprob { token, logprob: scored.logprob.picked, bytes, top_logprobs }
+        });
+        Some(ChatLogprobs { content: Some(content.collect()) })
+    }
+}
+
+impl Shape for ChatShape {
+    fn opening(&mut self) -> Option<String> {
+        let delta = Delta { role: Some(Role::Assistant), content: Some(String::new()) };
+        Some(self.chunk(vec![ChatChunkChoice { index: 0, delta, logprobs: None, finish_reason: None }], None))
+    }
+
+    fn piece(&mut self, text: String, scored: Vec<ScoredToken>) -> String {
+        let delta = Delta { role: None, content: Some(text) };
+        let logprobs = self.logprobs(scored);
+        self.chunk(vec![ChatChunkChoice { index: 0, delta, logprobs, finish_reason: None }], None)
+    }
+
+    fn ending(&mut self, finish: FinishReason) -> String {
+        let delta = Delta::default();
+        self.chunk(
+            vec![ChatChunkChoice { index: 0, delta, logprobs: None, finish_reason: Some(finish) }],
+            None,
+        )
+    }
+
+    fn usage(&mut self, usage: Usage) -> String {
+        self.chunk(Vec::new(), Some(usage))
+    }
+
+    fn whole(self, text: String, scored: Vec<ScoredToken>, finish: FinishReason, usage: Usage) -> String {
+        let logprobs = self.logprobs(scored);
+        to_json(&ChatResponse {
+            id: self.head.id,
+            object: ChatResponse::OBJECT.into(),
+            created: self.head.created,
+            model: self.head.model,
+            choices: vec![ChatChoice {
+                index: 0,
+                message: ChatReply::new(text),
+                logprobs,
+                finish_reason: Some(finish),
+            }],
+            usage: Some(usage),
+        })
+    }
+}
