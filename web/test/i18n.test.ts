@@ -99,6 +99,7 @@ describe('the language', () => {
   })
 
   it('that was chosen is kept for the app and for the plain pages', async () => {
+    document.documentElement.lang = 'en'
     expect(initialLanguage()).toBe('en')
     await setLanguage('sw')
     expect(document.cookie).toContain('lang=sw')
