@@ -106,7 +106,7 @@ impl DecoderWeights {
         let head = if packer.source.info("output.weight").is_some() {
             packer.linear_as("head", &table("output.weight"), c.hidden, &[], Form::EIGHT)?
         } else {
-            Linear { name: "head".into(), ..embedding.clone() }
+            embedding.clone()
         };
         let (cos, sin) = rope::table(positions, c.head_dim, c.rope_theta, c.rope_factors.as_deref());
         let rope_dims = [positions, c.head_dim / 2];
@@ -201,7 +201,7 @@ impl Builder<'_> {
             &["selected"],
             &[Attr::Int("axis", 0)],
         );
-        let head = Linear { name: contract::LOGITS.into(), ..weights.head.clone() };
+        let head = weights.head.named(contract::LOGITS);
         head.apply(g, &selected, &mut BlockSums::default());
         self.graph
     }

@@ -261,6 +261,11 @@ fn pack(ints: &[i8], bits: u8) -> Vec<u8> {
 pub(super) struct BlockSums(Option<(String, String)>);
 
 impl Linear {
+    /// The same map under another name: its output is called by it.
+    pub(super) fn named(&self, name: &str) -> Linear {
+        Linear { name: name.into(), ..self.clone() }
+    }
+
     /// Adds the nodes for `input` [rows, inputs]; gives the name of the output [rows, outputs].
     pub(super) fn apply(&self, graph: &mut Graph, input: &str, sums: &mut BlockSums) -> String {
         let output = &self.name;
