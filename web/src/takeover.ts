@@ -1,5 +1,6 @@
 // The step from the server's page to the app: what the member has typed, and where the cursor stands, come along.
 
+import { nameCommunity } from './community'
 import { parseTurns, type Turn } from './history/turns'
 import { draft } from './storage'
 
@@ -12,13 +13,15 @@ export interface ServerPage {
 export function findServerPage(): ServerPage | null {
   const main = document.getElementById('app')
   if (!main) return null
+  nameCommunity(main.dataset.community)
   return { main, turns: () => parseTurns(main.querySelector<HTMLInputElement>('[name="history"]')?.value ?? '') }
 }
 
 export function takeOver(page: ServerPage, conversation: string | null, mount: (root: HTMLElement) => void): void {
   const { main } = page
-  // On the plain page of an answer the address is the form's: the app's own is the front page.
-  if (location.pathname !== '/') history.replaceState(null, '', `/${location.hash}`)
+  // On the plain page of an answer the address is the form's, and a language in it is chosen by now: the app's own
+  // is the front page.
+  if (location.pathname !== '/' || location.search !== '') history.replaceState(null, '', `/${location.hash}`)
 
   const field = main.querySelector<HTMLTextAreaElement>('textarea[name="question"], input[name="question"]')
   const typed = field?.value ?? ''

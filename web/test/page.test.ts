@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { copyText } from '../src/clipboard'
+import { community } from '../src/community'
 import { newId } from '../src/ids'
 import { hashOf, parseRoute } from '../src/route'
 import { draft, readItem, writeItem } from '../src/storage'
@@ -49,6 +50,13 @@ describe('taking the plain page over', () => {
     expect(() => takeOver(findServerPage()!, null, broken)).toThrow('broken')
     expect(document.querySelector('main#app form')).not.toBeNull()
     expect(document.querySelector('footer')).not.toBeNull()
+  })
+
+  it('bears the name of the community whose box it is', () => {
+    expect(community.value).toBe('Banyan')
+    document.getElementById('app')!.dataset.community = 'Mto wa Mbu'
+    findServerPage()
+    expect(community.value).toBe('Mto wa Mbu')
   })
 
   it('takes over what was said', () => {

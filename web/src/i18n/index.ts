@@ -39,14 +39,15 @@ export function bestLanguage(wanted: readonly (string | null | undefined)[]): st
   return 'en'
 }
 
-/** The portal's plain pages keep the choice in this cookie; the app writes it too, so that both speak alike. */
+/** The portal's plain pages keep the choice in a cookie of this name, set by `?lang=`; the app writes it too. */
 const COOKIE = 'lang'
 const COOKIE_SECONDS = 365 * 24 * 3600
 
-/** The member's choice (there, then here), then the page as the box wrote it, then the browser. */
+/** The member's choice (just now by a link, on a plain page, in the app), then the page's own, then the browser's. */
 export function initialLanguage(): string {
+  const link = new URLSearchParams(location.search).get(COOKIE)
   const cookie = new RegExp(`(?:^|; )${COOKIE}=([^;]*)`).exec(document.cookie)?.[1]
-  return bestLanguage([cookie, readItem('language'), document.documentElement.lang, ...navigator.languages])
+  return bestLanguage([link, cookie, readItem('language'), document.documentElement.lang, ...navigator.languages])
 }
 
 /** Loads the words and turns the page. When they cannot be had (the box is away) the language stays as it is. */
