@@ -46,6 +46,11 @@ export function wordingOf(failure: Failure): Wording {
   return WORDINGS[ALIASES[failure.code] ?? failure.code] ?? OTHER
 }
 
+/** A conversation that is too long for the model helps nobody to shorten when it is one question: then that is too long. */
+export function codeOf(code: string, turns: number): string {
+  return code === 'context_length_exceeded' && turns === 1 ? 'question_too_long' : code
+}
+
 /** The server's own words, only where ours say nothing in particular. */
 export function serverWords(failure: Failure): string | null {
   return wordingOf(failure) === OTHER && failure.message !== '' ? failure.message : null

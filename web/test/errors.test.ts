@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { boxState, nextDelay } from '../src/box/status'
-import { serverWords, wordingOf } from '../src/errors'
+import { codeOf, serverWords, wordingOf } from '../src/errors'
 import { t } from '../src/i18n'
 
 describe('the words for a failure', () => {
@@ -19,6 +19,12 @@ describe('the words for a failure', () => {
     expect(t(wording.what)).toMatch(what)
     expect(t(wording.todo)).not.toBe('')
     expect(wording.remedy).toBe(remedy)
+  })
+
+  it('tell a question that is too long from a conversation that is', () => {
+    expect(codeOf('context_length_exceeded', 1)).toBe('question_too_long')
+    expect(codeOf('context_length_exceeded', 3)).toBe('context_length_exceeded')
+    expect(codeOf('queue_full', 1)).toBe('queue_full')
   })
 
   it('never show a code or the box’s English where we have words of our own', () => {

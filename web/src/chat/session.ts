@@ -6,6 +6,7 @@ import { chat, ChatError, isAbort } from '../api/chat'
 import { checkBox } from '../box/status'
 import { latestFirst, openHistory, summaryOf, type HistoryStore } from '../history/store'
 import { MemoryHistory } from '../history/memory'
+import { codeOf } from '../errors'
 import { language } from '../i18n'
 import { newId } from '../ids'
 import * as rules from './conversation'
@@ -149,9 +150,10 @@ async function write(conversation: Conversation): Promise<void> {
 
 async function receiveAll(conversation: Conversation, answer: Message, signal: AbortSignal): Promise<void> {
   let keptAt = Date.now()
-  for await (const event of chat({ messages: rules.turns(conversation) }, language.value, signal)) {
+  const messages = rules.turns(conversation)
+  for await (const event of chat({ messages }, language.value, signal)) {
     if (signal.aborted) return
-    rules.receive(answer, event)
+    rules.receive(answer, event.type === 'error' ? { ...event, code: codeOf(event.code, messages.length) } : event)
     state.notice = event.type === 'notice' ? event.text : event.type === 'token' ? null : state.notice
     if (Date.now() - keptAt > KEEP_EVERY_MS) {
       keptAt = Date.now()
