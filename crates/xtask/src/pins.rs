@@ -104,3 +104,6 @@ pub(crate) const CARGO_DENY: &str = "0.20.2";
 /// The packs made of the two models, as they are called on the box.
 pub(crate) const CHAT_PACK: &str = "smollm2-135m-instruct";
 pub(crate) const EMBEDDING_PACK: &str = "all-minilm-l6-v2";
+
+/// The peer of `cargo xtask bench engine`: bindings that bring llama.cpp's sources and build them here.
+pub(crate) const LLAMA_CPP_PYTHON: &str = "0.3.36";

@@ -1,5 +1,6 @@
 //! `cargo xtask bench …`: figures about the real box, beside those of others where they can be had.
 
+mod engine;
 mod report;
 mod restart;
 
@@ -10,12 +11,15 @@ pub(crate) use report::Report;
 
 #[derive(Subcommand)]
 pub(crate) enum Bench {
+    /// One stream beside llama.cpp on the same file: speed at one thread and at all, perplexity, divergence
+    Engine(engine::Args),
     /// Kill the engine under load and count the seconds until the box answers again
     Restart(restart::Args),
 }
 
 pub(crate) fn command(bench: Bench) -> Result<()> {
     match bench {
+        Bench::Engine(args) => engine::command(&args),
         Bench::Restart(args) => restart::command(&args),
     }
 }

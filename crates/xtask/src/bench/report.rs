@@ -20,6 +20,12 @@ impl Report {
         println!("{}", line(name, value, unit, Some((peer, theirs))));
     }
 
+    /// As [`Report::against`], of a figure that is better when it is lower.
+    pub(crate) fn against_lower(&mut self, name: &str, value: f64, unit: &str, peer: &str, theirs: f64) {
+        let (own, theirs_text) = (number(value), number(theirs));
+        println!("RESULT {name} {own} {unit} peer {peer} {theirs_text} ratio {}", number(theirs / value));
+    }
+
     /// A figure that could not be taken here.
     pub(crate) fn skipped(&mut self, name: &str, reason: &str) {
         println!("SKIPPED {name} {reason}");

@@ -30,6 +30,11 @@ pub(crate) const VENV: Need = Need {
     why: "keeps the OpenAI SDK of the tests apart from the system",
     present: || works("python3", &["-c", "import venv, ensurepip"]),
 };
+pub(crate) const COMPILER: Need = Need {
+    package: "g++",
+    why: "builds llama.cpp for the comparison",
+    present: || works("c++", &["--version"]),
+};
 pub(crate) const CHROMIUM: Need = Need {
     package: "chromium",
     why: "the browser tests look at the page with it",

@@ -2,7 +2,7 @@
 //!
 //! Each part first looks whether it is there; so the second run does nothing, and needs no network.
 
-mod apt;
+pub(crate) mod apt;
 mod chromium;
 mod node;
 
