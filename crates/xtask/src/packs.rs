@@ -13,21 +13,29 @@ use crate::shell::{run, say};
 
 /// Imports both models into `data/models`, each unless it is there from the same source.
 pub(crate) fn import_into(data: &Path, banyan: &Path, ready: &Ready) -> Result<()> {
-    import(data, banyan, ready, pins::CHAT_PACK, &ready.chat_model, &pins::CHAT_MODEL)?;
-    import(data, banyan, ready, pins::EMBEDDING_PACK, &ready.embedding_model, &pins::EMBEDDING_MODEL)
+    import(data, banyan, pins::CHAT_PACK, &ready.chat_model, &pins::CHAT_MODEL)?;
+    import(data, banyan, pins::EMBEDDING_PACK, &ready.embedding_model, &pins::EMBEDDING_MODEL)
 }
 
-fn import(data: &Path, banyan: &Path, ready: &Ready, name: &str, source: &Path, pin: &Wheel) -> Result<()> {
+fn import(data: &Path, banyan: &Path, name: &str, source: &Path, pin: &Wheel) -> Result<()> {
     let stamps = data.join("imported");
     let stamp = stamps.join(name);
-    if data.join("models").join(name).join("manifest.toml").is_file() && is_stamped(&stamp, pin.sha256) {
+    let there = data.join("models").join(name).join("manifest.toml").is_file();
+    if there && is_stamped(&stamp, pin.sha256) {
         return Ok(());
     }
     say(&format!("Importing {name}: checks the file and builds the graph that ONNX Runtime runs (once)"));
     fs::create_dir_all(&stamps).with_context(|| format!("could not create {}", stamps.display()))?;
-    let mut command = Command::new(banyan);
-    command.arg("--data").arg(data).args(["model", "import", "--replace", "--name", name]).arg(source);
-    run(command.env("BANYAN_ORT_LIB", &ready.ort_lib))?;
+    let model = |words: &[&str]| {
+        let mut command = Command::new(banyan);
+        command.arg("--data").arg(data).arg("model").args(words);
+        command
+    };
+    if there {
+        // Made from another source than the pinned one.
+        run(&mut model(&["remove", "--yes", name]))?;
+    }
+    run(model(&["import", "--name", name]).arg(source))?;
     write_stamp(&stamp, pin.sha256)
 }
 

@@ -1,0 +1,115 @@
+//! The node worker: serves the portal to members, and answers the supervisor on a socket of its own.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::routing::get;
+use axum::{Json, Router};
+use banyan_openai::{Health, HealthStatus};
+use banyan_portal::{Portal, PortalConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use crate::cli::Listen;
+use crate::infer::open_socket;
+use crate::paths::Paths;
+use crate::{address, lifeline};
+
+/// How long the page may take to say that it is there; the supervisor asks again soon.
+const LOOK: Duration = Duration::from_secs(3);
+
+pub(crate) async fn serve(paths: &Paths, listen: Listen) -> Result<()> {
+    let listener = match listen {
+        Listen::Stdin => inherited()?,
+        Listen::Address(address) => address::listen(address)?,
+    };
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener).context("the listening socket cannot be used")?;
+    let listening = listener.local_addr()?;
+    let config = PortalConfig {
+        public_url: Some(address::url(listening)),
+        ..PortalConfig::new(paths.engine_socket(), &paths.data)
+    };
+    let own_socket = open_socket(paths.node_socket()).await?;
+    let health = Router::new().route("/health", get(move || async move { Json(look(listening).await) }));
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(own_socket, health).await {
+            tracing::error!(%error, "the supervisor cannot ask any more how the node is, and will replace it");
+        }
+    });
+    let stop = async {
+        if let Err(error) = lifeline::asked_to_stop().await {
+            tracing::error!(%error, "signals cannot be received; the supervisor will end this process the hard way");
+            std::future::pending::<()>().await;
+        }
+    };
+    banyan_portal::serve(listener, Portal::new(config), stop).await;
+    Ok(())
+}
+
+/// What the API looks like, for programs that write clients.
+pub(crate) fn openapi() -> &'static str {
+    banyan_portal::openapi_json()
+}
+
+/// The socket that the supervisor opened, passed on as standard input.
+fn inherited() -> Result<std::net::TcpListener> {
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().context("standard input is not open")?;
+    let listener = std::net::TcpListener::from(socket);
+    listener.local_addr().context("standard input is not a listening socket; give --listen ADDRESS:PORT")?;
+    Ok(listener)
+}
+
+/// Looks at the page the way a member does: only that shows that connections are still taken. Any answer counts, also
+/// that the box is full.
+async fn look(listening: SocketAddr) -> Health {
+    let mut health = Health::loading(env!("CARGO_PKG_VERSION"));
+    match timeout(LOOK, visit(listening)).await {
+        Ok(Ok(())) => health.status = HealthStatus::Ready,
+        Ok(Err(error)) => {
+            health.status = HealthStatus::Failed;
+            health.reason = Some(format!("the page at {listening} does not answer: {error}"));
+        }
+        Err(_) => {
+            health.reason = Some(format!("the page at {listening} takes longer than {} s", LOOK.as_secs()));
+        }
+    }
+    health
+}
+
+async fn visit(listening: SocketAddr) -> std::io::Result<()> {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let mut page = TcpStream::connect((ip, listening.port())).await?;
+    page.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+    let mut word = [0_u8; 16];
+    // Closed without a word is an answer too: it comes from the loop that takes connections.
+    page.read(&mut word).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_that_takes_connections_and_says_nothing_does_not_count_as_ready() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let health = look(silent.local_addr().unwrap()).await;
+        assert_eq!(health.status, HealthStatus::Loading);
+        assert!(health.reason.unwrap().contains("takes longer"));
+    }
+
+    #[tokio::test]
+    async fn an_address_where_nobody_listens_is_a_failure() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listening = listener.local_addr().unwrap();
+        drop(listener);
+        assert_eq!(look(listening).await.status, HealthStatus::Failed);
+    }
+}

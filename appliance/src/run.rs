@@ -1,0 +1,21 @@
+//! `banyan run`: opens the page's socket, greets, and hands over to the supervisor.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+
+use crate::paths::Paths;
+use crate::{address, profile, supervisor};
+
+pub(crate) async fn command(paths: &Paths, listen: Option<SocketAddr>) -> Result<()> {
+    let profile = profile::load(&paths.profile)?;
+    paths.prepare()?;
+    // Before the port: "a box is running already" says more than "the port is taken".
+    let lock = supervisor::lock::take(&paths.run_dir, &paths.data)?;
+    let listener = address::listen(listen.unwrap_or(profile.portal.listen))?;
+    let listening = listener.local_addr()?;
+    let url = address::url(listening);
+    let greet = |url: &str| println!("{}", address::greeting(url, listening));
+    supervisor::run(paths, &profile.name, lock, listener, url, greet).await?;
+    Ok(())
+}

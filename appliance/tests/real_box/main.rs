@@ -1,0 +1,9 @@
+//! The real binary as processes: what no unit test can show.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy spares only functions marked as tests, and helpers belong to them"
+)]
+
+mod answers;
+mod supervision;
+mod test_box;
