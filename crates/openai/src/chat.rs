@@ -7,6 +7,7 @@ use crate::sampling::{FinishReason, Sampling, StreamOptions, Usage};
 
 /// A request to continue a conversation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OpenAiChatRequest)]
 pub struct ChatRequest {
     /// The model's name; empty or absent means the engine's own chat model.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -57,6 +58,7 @@ impl ChatRequest {
 
 /// One turn of a conversation, as a client sends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OpenAiChatMessage)]
 pub struct ChatMessage {
     /// Who speaks.
     pub role: Role,

@@ -48,12 +48,19 @@ const LARGE_BODY: usize = 64 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Client {
     socket: PathBuf,
+    patience: Duration,
 }
 
 impl Client {
     /// A client of the engine at `socket`. Nothing is connected yet.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
-        Self { socket: socket.into() }
+        Self { socket: socket.into(), patience: PATIENCE }
+    }
+
+    /// The same client with another [`PATIENCE`].
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Where the engine listens.
@@ -124,7 +131,7 @@ impl Client {
 
     async fn get(&self, path: &'static str) -> Result<Response<EngineBody>, ClientError> {
         let request = request(Method::GET, path, Bytes::new());
-        timeout(PATIENCE, self.send(request)).await.map_err(|_| ClientError::Silent(PATIENCE))?
+        timeout(self.patience, self.send(request)).await.map_err(|_| ClientError::Silent(self.patience))?
     }
 
     async fn post(
@@ -146,9 +153,9 @@ impl Client {
         if length > MAX_SOCKET_PATH {
             return Err(ClientError::SocketPathTooLong { socket: self.socket.clone(), length });
         }
-        let stream = timeout(PATIENCE, UnixStream::connect(&self.socket))
+        let stream = timeout(self.patience, UnixStream::connect(&self.socket))
             .await
-            .map_err(|_| ClientError::Silent(PATIENCE))?
+            .map_err(|_| ClientError::Silent(self.patience))?
             .map_err(|source| ClientError::NotRunning { socket: self.socket.clone(), source })?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::before_answer)?;

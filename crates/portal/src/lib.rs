@@ -1,0 +1,42 @@
+//! What members meet: pages that work without JavaScript, the web app, and the APIs.
+//!
+//! * [`Portal`] answers requests; [`serve`] brings them in, with limits on how many and how long.
+//! * Pages (`pages`) are written by the server and work on any phone with a browser. The web app (`assets`) mounts
+//!   over them where it can.
+//! * `/api` is the web app's, `/v1` is OpenAI's for programs with a key ([`ApiKeys`]).
+//! * One question goes through `answer`: it waits for an engine that restarts, and asks again once.
+//!
+//! Promises: every answer carries a content security policy that lets nothing run but this box's own files; nothing
+//! that a member or a model wrote becomes markup; whoever goes away stops the generation; a panic is a page in words.
+//!
+//! Deliberately absent: the model (it is another process, reached through a Unix socket), TLS, sessions and rights
+//! (they come with governance), and any log of what was asked.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use banyan_portal::{Portal, PortalConfig, serve};
+//!
+//! let config = PortalConfig::new("/run/banyan/infer.sock", "/var/lib/banyan");
+//! let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
+//! serve(listener, Portal::new(config), async { tokio::signal::ctrl_c().await.ok(); }).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod api;
+mod assets;
+mod body;
+mod guard;
+mod keys;
+mod language;
+mod pages;
+mod portal;
+mod serve;
+mod v1;
+mod visit;
+
+pub use answer::Patience;
+pub use keys::{ApiKey, ApiKeys, KeyError, PREFIX as API_KEY_PREFIX};
+pub use portal::{Portal, PortalConfig, openapi_json};
+pub use serve::{Limits, serve};

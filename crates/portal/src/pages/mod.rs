@@ -1,0 +1,87 @@
+//! Pages written by the server: they work on any phone with a browser, without JavaScript.
+//!
+//! Templates escape everything that they are given; the only HTML that passes is what [`text`] made of a text.
+
+pub(crate) mod chat;
+mod conversation;
+pub(crate) mod failure;
+pub(crate) mod refused;
+pub(crate) mod status;
+mod text;
+
+use axum::response::{Html, IntoResponse, Response};
+use http::StatusCode;
+use minijinja::value::merge_maps;
+use minijinja::{Environment, State, Value, context};
+
+use crate::assets::Assets;
+use crate::language::Language;
+use crate::visit::Visit;
+
+const TEMPLATES: [(&str, &str); 8] = [
+    ("top.html", include_str!("../../templates/top.html")),
+    ("bottom.html", include_str!("../../templates/bottom.html")),
+    ("form.html", include_str!("../../templates/form.html")),
+    ("home.html", include_str!("../../templates/home.html")),
+    ("answer_top.html", include_str!("../../templates/answer_top.html")),
+    ("answer_bottom.html", include_str!("../../templates/answer_bottom.html")),
+    ("status.html", include_str!("../../templates/status.html")),
+    ("refused.html", include_str!("../../templates/refused.html")),
+];
+
+/// The templates, and what every page has in common.
+pub(crate) struct Pages {
+    templates: Environment<'static>,
+    common: Value,
+}
+
+impl Pages {
+    pub(crate) fn new(community: &str, assets: &Assets) -> Self {
+        let mut templates = Environment::new();
+        templates.add_function("t", translate);
+        for (name, source) in TEMPLATES {
+            templates
+                .add_template(name, source)
+                .expect("a test renders every template, and they are built in");
+        }
+        let languages: Vec<Value> = Language::ALL
+            .map(|language| context! { code => language.code(), name => language.name() })
+            .into_iter()
+            .collect();
+        let common = context! {
+            community => community,
+            languages => languages,
+            page_css => path(&assets.page_css),
+            script => assets.script.as_deref().map(path),
+            styles => assets.styles.iter().map(|style| path(style)).collect::<Vec<Value>>(),
+            max_question => chat::MAX_QUESTION,
+        };
+        Self { templates, common }
+    }
+
+    /// Writes a page, or a part of one. `values` come before what is common to all.
+    pub(crate) fn render(&self, template: &str, language: Language, values: Value) -> String {
+        let values = merge_maps([context! { lang => language.code() }, values, self.common.clone()]);
+        let written = self.templates.get_template(template).and_then(|template| template.render(values));
+        written.unwrap_or_else(|error| {
+            tracing::error!(template, %error, "a page could not be written");
+            language.text("page.refused.500.title").to_owned()
+        })
+    }
+
+    /// A whole page as an answer.
+    pub(crate) fn page(&self, status: StatusCode, template: &str, visit: &Visit, values: Value) -> Response {
+        (status, Html(self.render(template, visit.language, values))).into_response()
+    }
+}
+
+/// A path of our own build: written as it is, where escaping would write each slash as `&#x2f;`.
+fn path(path: &str) -> Value {
+    Value::from_safe_string(path.to_owned())
+}
+
+/// `t('key')` in a template: the sentence in the page's language.
+fn translate(state: &State<'_, '_>, key: &str) -> String {
+    let language = state.lookup("lang").and_then(|lang| Language::from_tag(lang.as_str()?));
+    language.unwrap_or(Language::English).text(key).to_owned()
+}

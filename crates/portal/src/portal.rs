@@ -1,0 +1,211 @@
+//! The portal itself: its settings, its parts, and which address leads where.
+
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use banyan_openai::{Client, Health};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use tokio::time::timeout;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::answer::Patience;
+use crate::assets::Assets;
+use crate::guard::guard;
+use crate::keys::ApiKeys;
+use crate::pages::{Pages, chat, refused, status};
+use crate::serve::Limits;
+use crate::visit::Visit;
+use crate::{api, v1};
+
+/// How long a page waits to learn how the engine is. A page without that is better than one that does not come.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// The box's mark, for browser tabs.
+const ICON: &str = include_str!("../static/icon.svg");
+
+/// The settings of a portal.
+#[derive(Debug, Clone)]
+pub struct PortalConfig {
+    /// Where the engine listens.
+    pub engine_socket: PathBuf,
+    /// The box's data folder; API keys are in `keys/` below it.
+    pub data_dir: PathBuf,
+    /// What the community calls its box; it stands on every page.
+    pub community_name: String,
+    /// The address that members type or scan, when it is known.
+    pub public_url: Option<String>,
+    /// How many and how long.
+    pub limits: Limits,
+    /// How long to wait for the engine.
+    pub patience: Patience,
+}
+
+impl PortalConfig {
+    /// A portal named "Banyan" with the default limits.
+    pub fn new(engine_socket: impl Into<PathBuf>, data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            engine_socket: engine_socket.into(),
+            data_dir: data_dir.into(),
+            community_name: "Banyan".into(),
+            public_url: None,
+            limits: Limits::default(),
+            patience: Patience::default(),
+        }
+    }
+}
+
+/// Answers requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Portal {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    config: PortalConfig,
+    engine: Client,
+    keys: ApiKeys,
+    assets: Assets,
+    pages: Pages,
+}
+
+impl Portal {
+    /// A portal with these settings. Nothing is opened or connected yet.
+    #[must_use]
+    pub fn new(config: PortalConfig) -> Self {
+        let assets = Assets::embedded();
+        let parts = Parts {
+            engine: Client::new(&config.engine_socket).with_patience(config.patience.sign_of_life),
+            keys: ApiKeys::new(&config.data_dir),
+            pages: Pages::new(&config.community_name, &assets),
+            assets,
+            config,
+        };
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Which address leads where, with everything that each request passes.
+    pub fn router(&self) -> Router {
+        let (documented, _) = documented().split_for_parts();
+        documented
+            .route("/", get(chat::home))
+            .route("/chat", get(chat::reload).post(chat::ask))
+            .route("/status", get(status::status))
+            .route("/healthz", get(async || "ok\n"))
+            .route("/api/openapi.json", get(api::openapi))
+            .route("/assets/{*path}", get(asset))
+            .route("/icon.svg", get(icon))
+            .fallback(refused::not_found)
+            .method_not_allowed_fallback(refused::method_not_allowed)
+            .layer(from_fn_with_state(self.clone(), guard))
+            .with_state(self.clone())
+    }
+
+    /// How the engine is, when it says so at once.
+    pub(crate) async fn health_at_a_glance(&self) -> Option<Health> {
+        timeout(GLANCE, self.engine().health()).await.ok()?.ok()
+    }
+
+    pub(crate) fn engine(&self) -> &Client {
+        &self.parts.engine
+    }
+
+    pub(crate) fn keys(&self) -> &ApiKeys {
+        &self.parts.keys
+    }
+
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.parts.pages
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.parts.config.limits
+    }
+
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.parts.config.patience
+    }
+
+    pub(crate) fn public_url(&self) -> Option<&str> {
+        self.parts.config.public_url.as_deref()
+    }
+}
+
+impl std::fmt::Debug for Portal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Portal").field("config", &self.parts.config).finish_non_exhaustive()
+    }
+}
+
+async fn asset(
+    State(portal): State<Portal>,
+    Extension(visit): Extension<Visit>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let found = portal.parts.assets.serve(uri.path(), &headers);
+    found.unwrap_or_else(|| portal.refuse(&visit, StatusCode::NOT_FOUND))
+}
+
+async fn icon() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400")),
+    ];
+    (headers, Body::from(ICON)).into_response()
+}
+
+/// The addresses that programs use. They can only be added here, so none is without its description.
+fn documented() -> OpenApiRouter<Portal> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(api::chat))
+        .routes(routes!(api::status))
+        .routes(routes!(v1::chat_completions))
+        .routes(routes!(v1::completions))
+        .routes(routes!(v1::embeddings))
+        .routes(routes!(v1::models))
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Banyan", description = "The box's APIs: `/api` for its own web app, `/v1` for programs with a key."),
+    components(schemas(banyan_openai::ChatChunk, banyan_openai::CompletionChunk)),
+    modifiers(&ApiKeyScheme),
+    tags(
+        (name = "app", description = "The web app's"),
+        (name = "openai", description = "OpenAI-compatible, with a key of this box"),
+    )
+)]
+struct Description;
+
+struct ApiKeyScheme;
+
+impl Modify for ApiKeyScheme {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("bk_…").build();
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("api_key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The description of all APIs (OpenAPI 3.1), as `GET /api/openapi.json` gives it.
+#[must_use]
+pub fn openapi_json() -> &'static str {
+    static JSON: LazyLock<String> = LazyLock::new(|| {
+        let (_, openapi) = documented().split_for_parts();
+        let json = openapi.to_pretty_json().expect("a description is plain data; a test writes it");
+        json + "\n"
+    });
+    &JSON
+}
