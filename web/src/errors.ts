@@ -27,15 +27,9 @@ const WORDINGS: Record<string, Wording> = {
   question_too_long: { what: 'error.questionTooLong.what', todo: 'error.questionTooLong.todo', remedy: 'none' },
 }
 
-/** Other names under which a box may say the same. */
+/** Other names for the same: what matters to a member is one thing. */
 const ALIASES: Record<string, string> = {
-  engine_down: 'engine_unavailable',
-  engine_not_ready: 'engine_unavailable',
   model_loading: 'engine_unavailable',
-  service_unavailable: 'engine_unavailable',
-  engine_restarted: 'engine_lost',
-  rate_limit_exceeded: 'queue_full',
-  server_busy: 'queue_full',
   http_429: 'queue_full',
   http_413: 'question_too_long',
 }

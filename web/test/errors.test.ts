@@ -38,9 +38,8 @@ describe('the state of the box', () => {
   it.each([
     ['ready', 'ready'],
     ['loading', 'starting'],
-    ['starting', 'starting'],
-    ['backing_off', 'starting'],
     ['failed', 'down'],
+    ['down', 'down'],
     ['a word of a newer box', 'down'],
   ] as const)('%s is %s', (engine, expected) => expect(boxState(engine)).toBe(expected))
 

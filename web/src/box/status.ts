@@ -32,9 +32,6 @@ export function boxState(engine: string): BoxState {
     case 'ready':
       return 'ready'
     case 'loading':
-    case 'starting':
-    case 'restarting':
-    case 'backing_off':
       return 'starting'
     default:
       return 'down'
