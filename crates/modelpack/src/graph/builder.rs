@@ -18,9 +18,9 @@ const IR_VERSION: i64 = 10;
 
 /// A size in a shape: known, or named.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Dim {
+pub(super) enum Dim<'a> {
     Size(usize),
-    Name(&'static str),
+    Name(&'a str),
 }
 
 /// An attribute of a node.
@@ -120,11 +120,11 @@ impl Graph {
         self.constants.insert(name.into())
     }
 
-    pub(super) fn input(&mut self, name: &str, element: ElementType, dims: &[Dim]) {
+    pub(super) fn input(&mut self, name: &str, element: ElementType, dims: &[Dim<'_>]) {
         self.proto.input.push(value_info(name, element, dims));
     }
 
-    pub(super) fn output(&mut self, name: &str, element: ElementType, dims: &[Dim]) {
+    pub(super) fn output(&mut self, name: &str, element: ElementType, dims: &[Dim<'_>]) {
         self.proto.output.push(value_info(name, element, dims));
     }
 
@@ -162,8 +162,8 @@ impl From<Attr> for AttributeProto {
     }
 }
 
-fn value_info(name: &str, element: ElementType, dims: &[Dim]) -> ValueInfo {
-    let dim = |dim: &Dim| Dimension {
+fn value_info(name: &str, element: ElementType, dims: &[Dim<'_>]) -> ValueInfo {
+    let dim = |dim: &Dim<'_>| Dimension {
         value: Some(match *dim {
             Dim::Size(size) => DimensionValue::Size(size as i64),
             Dim::Name(name) => DimensionValue::Name(name.into()),

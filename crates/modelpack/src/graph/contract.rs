@@ -17,6 +17,8 @@
 
 /// Version of this contract; a pack of another version is refused.
 pub const VERSION: u32 = 1;
+/// Adapters that a run may choose from; a module that none of them changes need not be fed.
+pub const MAX_ADAPTERS: usize = 256;
 /// Tokens.
 pub const INPUT_IDS: &str = "input_ids";
 /// Length of each row including this step, minus one.

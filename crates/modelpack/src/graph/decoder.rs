@@ -231,11 +231,15 @@ impl Builder<'_> {
                 let linear = weights.linear(module);
                 let (inputs, outputs) = (linear.inputs, linear.outputs);
                 let (a, b) = (contract::lora_a(module, layer), contract::lora_b(module, layer));
-                g.input(&a, Float, &[Dim::Name("adapters"), Dim::Size(inputs), Dim::Name("rank")]);
-                g.input(&b, Float, &[Dim::Name("adapters"), Dim::Name("rank"), Dim::Size(outputs)]);
-                // Rank zero unless fed: the product is zero, and the base model's answer stays what it is.
-                g.floats(&a, &[1, inputs as i64, 0], &[]);
-                g.floats(&b, &[1, 0, outputs as i64], &[]);
+                // One name means one size to ONNX Runtime, and modules that are fed stand beside modules that are not.
+                let (adapters, rank) = (format!("adapters_{a}"), format!("rank_{a}"));
+                g.input(&a, Float, &[Dim::Name(&adapters), Dim::Size(inputs), Dim::Name(&rank)]);
+                g.input(&b, Float, &[Dim::Name(&adapters), Dim::Name(&rank), Dim::Size(outputs)]);
+                // Rank zero unless fed: the product is zero, and the base model's answer stays what it is. A tensor
+                // of rank zero holds nothing, however many adapters it has: any index is within it.
+                let adapters = contract::MAX_ADAPTERS as i64;
+                g.floats(&a, &[adapters, inputs as i64, 0], &[]);
+                g.floats(&b, &[adapters, 0, outputs as i64], &[]);
             }
         }
     }
