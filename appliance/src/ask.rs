@@ -19,9 +19,9 @@ const LOADING_AT_MOST: Duration = Duration::from_secs(300);
 pub(crate) struct Args {
     /// The question; `-`, or none at all, reads it from standard input
     question: Vec<String>,
-    /// How the model is to behave
-    #[arg(long)]
-    system: Option<String>,
+    /// How the model is to behave; empty leaves it to the model's own template
+    #[arg(long, default_value = "You are a helpful assistant.")]
+    system: String,
     /// The most tokens of the answer (a token is about three quarters of a word)
     #[arg(long)]
     max_tokens: Option<u32>,
@@ -38,8 +38,9 @@ pub(crate) async fn command(paths: &Paths, args: Args) -> Result<()> {
     let client = Client::new(paths.engine_socket());
     wait_until_ready(&client, paths).await?;
     let mut messages = Vec::new();
-    if let Some(system) = args.system {
-        messages.push(ChatMessage::new(Role::System, system));
+    // Without one, many templates put in a text of their maker, with which small models answer worse.
+    if !args.system.is_empty() {
+        messages.push(ChatMessage::new(Role::System, args.system));
     }
     messages.push(ChatMessage::new(Role::User, question));
     let mut request = ChatRequest::new(messages).streamed();

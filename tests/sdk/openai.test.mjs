@@ -9,7 +9,10 @@ import OpenAI from "openai";
 const baseURL = `${process.env.BANYAN_URL.replace(/\/$/, "")}/v1`;
 // No retries: a test has to see the first answer.
 const client = new OpenAI({ baseURL, apiKey: process.env.BANYAN_API_KEY, maxRetries: 0, timeout: 120_000 });
-const messages = [{ role: "user", content: "What is the capital of France?" }];
+const messages = [
+  { role: "system", content: "You are a helpful assistant." },
+  { role: "user", content: "What is the capital of France?" },
+];
 let model;
 let embedder;
 

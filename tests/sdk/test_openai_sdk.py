@@ -12,7 +12,10 @@ import pytest
 
 URL = os.environ["BANYAN_URL"].rstrip("/") + "/v1"
 KEY = os.environ["BANYAN_API_KEY"]
-QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
+QUESTION = [
+    {"role": "system", "content": "You are a helpful assistant."},
+    {"role": "user", "content": "What is the capital of France?"},
+]
 
 
 @pytest.fixture(scope="module")

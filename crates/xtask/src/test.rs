@@ -137,7 +137,7 @@ fn python_tests() -> Result<Command> {
         cache::write_stamp(&stamp, &hash)?;
     }
     let mut command = Command::new(venv.join("bin/python"));
-    command.current_dir(&folder).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+    command.current_dir(&folder).args(["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]);
     command.arg(folder.join("test_openai_sdk.py").canonicalize().context("tests/sdk/test_openai_sdk.py")?);
     Ok(command)
 }
