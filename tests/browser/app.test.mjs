@@ -186,7 +186,7 @@ test('what a member types before the app is there is not lost', async () => {
       await route.continue()
     })
   await visit(browser, { app: false, waitUntil: 'commit', prepare }, async (page) => {
-    const plain = page.locator('main#app [name="question"]')
+    const plain = page.locator('main#app textarea[name="question"]')
     await plain.fill('How do I store ')
     await plain.focus()
     await screenshot(page, 'phone-plain-before-app')

@@ -36,13 +36,14 @@ async function killEngine() {
   return performance.now()
 }
 
-/** Presses "Try again" as a member would, until an answer comes. */
+/** Presses "Try again" as a member would, until the first words of an answer are there. */
 async function retryUntilAnswered(page) {
-  for (let tries = 0; tries < 30; tries++) {
-    await page.locator('.answer[aria-busy="true"]').waitFor({ state: 'detached', timeout: 120_000 })
-    if ((await page.locator('.answer').last().locator('.failure').count()) === 0) return
-    await page.waitForTimeout(1_000)
+  const answer = page.locator('.answer').last()
+  for (let tries = 0; tries < 60; tries++) {
+    await answer.locator('.failure, .markdown').first().waitFor({ timeout: 60_000 })
+    if ((await answer.locator('.failure').count()) === 0) return
     await page.getByRole('button', { name: 'Try again' }).click()
+    await page.waitForTimeout(500)
   }
   assert.fail('the engine did not come back')
 }
@@ -61,8 +62,8 @@ test('killed in the middle of an answer: the member reads why, and is answered a
     assert.doesNotMatch(told, /undefined|null|\{|HTTP|ECONN|socket/)
     await assertAccessible(page, 'an answer that broke off')
     await retryUntilAnswered(page)
-    console.log(`answered again ${((performance.now() - killed) / 1000).toFixed(1)} s after the kill`)
-    assert.notEqual(await answerEnds(page), '')
+    console.log(`first words again ${((performance.now() - killed) / 1000).toFixed(1)} s after the kill`)
+    await page.getByRole('button', { name: 'Stop' }).click()
   })
 })
 
