@@ -46,20 +46,9 @@ impl BodyFault {
     }
 }
 
-/// Puts both bounds on a body; refuses at once where it says itself that it is too large.
-pub(crate) fn bound(
-    headers: &HeaderMap,
-    body: Body,
-    limit: usize,
-    within: Duration,
-) -> Result<Bounded, BodyFault> {
-    let announced =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|bytes| bytes > limit as u64) {
-        return Err(BodyFault::TooLarge);
-    }
-    Ok(Limited::new(DeadlineBody::new(within, body), limit))
-}
+/// How much of a body that is too large is read all the same, and thrown away. A browser shows the page that says so
+/// only after it could send everything; what is larger than this was not written by a person.
+const THROWN_AWAY: usize = 4 * 1024 * 1024;
 
 /// Reads a whole body.
 pub(crate) async fn read(
@@ -68,6 +57,29 @@ pub(crate) async fn read(
     limit: usize,
     within: Duration,
 ) -> Result<Bytes, BodyFault> {
-    let body = bound(headers, body, limit, within)?;
+    if announces_more_than(limit, headers) {
+        Limited::new(DeadlineBody::new(within, body), THROWN_AWAY).collect().await.ok();
+        return Err(BodyFault::TooLarge);
+    }
+    let body = Limited::new(DeadlineBody::new(within, body), limit);
     Ok(body.collect().await.map_err(|error| BodyFault::of(&*error))?.to_bytes())
+}
+
+/// Puts both bounds on a body that is passed on; refuses at once where it says itself that it is too large.
+pub(crate) fn bound(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    within: Duration,
+) -> Result<Bounded, BodyFault> {
+    if announces_more_than(limit, headers) {
+        return Err(BodyFault::TooLarge);
+    }
+    Ok(Limited::new(DeadlineBody::new(within, body), limit))
+}
+
+fn announces_more_than(limit: usize, headers: &HeaderMap) -> bool {
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|bytes| bytes > limit as u64)
 }

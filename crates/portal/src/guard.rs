@@ -75,8 +75,8 @@ fn finish(headers: &mut HeaderMap, visit: &Visit) {
     }
     if visit.chose_language && visit.reader == Reader::Person {
         let code = visit.language.code();
-        let cookie =
-            format!("{LANGUAGE_COOKIE}={code}; Path=/; Max-Age={KEEP_LANGUAGE}; SameSite=Lax; HttpOnly");
+        // Not `HttpOnly`: the web app reads and changes the same choice, and a language is no secret.
+        let cookie = format!("{LANGUAGE_COOKIE}={code}; Path=/; Max-Age={KEEP_LANGUAGE}; SameSite=Lax");
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             headers.append(header::SET_COOKIE, cookie);
         }

@@ -49,6 +49,14 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_browser_that_first_sends_everything_still_sees_that_it_was_too_much() {
+    let site = TestBox::start().await;
+    let head = "POST /chat HTTP/1.1\r\nhost: box\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n";
+    let answer = site.raw(&format!("{head}content-length: 3000000\r\n\r\n{}", "x".repeat(3_000_000))).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("too much at once"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_head_without_end_is_refused() {
     let site = TestBox::start().await;
     let answer = site.raw(&format!("GET / HTTP/1.1\r\nhost: box\r\nx: {}", "x".repeat(200_000))).await;

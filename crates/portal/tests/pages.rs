@@ -61,7 +61,8 @@ async fn an_answer_is_written_into_the_page_while_it_is_made() {
     assert!(pieces[0].contains("How do I clean water?") && pieces[0].len() > 1_000, "{pieces:?}");
     assert_eq!(pieces[1..4], ["<p dir=\"auto\">Boil", " it.", "</p>\n<p dir=\"auto\">Then cool it."]);
     let last = pieces.last().unwrap();
-    assert!(last.starts_with("</p>") && last.ends_with("</html>") || last.ends_with("</html>\n"), "{last}");
+    assert!(last.starts_with("</p><span class=\"ended\"></span>") && last.ends_with("</html>"), "{last}");
+    assert!(!last.contains("?lang="), "a link would lead away from the conversation");
 }
 
 #[tokio::test]

@@ -232,7 +232,8 @@ impl AnswerPage {
             question => kept,
             history => self.conversation.to_field(),
             ask_label => if kept.is_some() { "page.ask.label" } else { "page.ask.next" },
-            languages => (),
+            // A link would lead away from what was said.
+            hide_languages => true,
         };
         out.push_str(&self.portal.pages().render("answer_bottom.html", self.visit.language, values));
     }
