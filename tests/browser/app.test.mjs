@@ -197,6 +197,28 @@ test('what a member types before the app is there is not lost', async () => {
   })
 })
 
+test('a conversation begun on the plain page goes on in the app', async () => {
+  let release
+  const held = new Promise((resolve) => (release = resolve))
+  const prepare = (context) =>
+    context.route('**/assets/*.js', async (route) => {
+      await held
+      await route.continue()
+    })
+  await visit(browser, { app: false, waitUntil: 'commit', prepare }, async (page) => {
+    await page.locator('main#app textarea[name="question"]').fill(SHORT)
+    await page.locator('main#app form:has(textarea) button').click({ noWaitAfter: true })
+    await page.locator('main#app section.assistant p').first().waitFor({ timeout: 120_000 })
+    release()
+    await appReady(page)
+    assert.equal((await page.locator('.question-text').innerText()).trim(), SHORT)
+    assert.notEqual((await page.locator('.answer .markdown').innerText()).trim(), '')
+    await ask(page, 'Say it in other words.')
+    assert.notEqual(await answerEnds(page), '')
+    assert.equal(new URL(page.url()).pathname, '/')
+  })
+})
+
 test('dark follows the device, and the member may choose otherwise and is remembered', async () => {
   const ground = (page) => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
   const brightness = (color) => color.match(/\d+/g).slice(0, 3).reduce((sum, one) => sum + Number(one), 0) / 3
@@ -228,6 +250,8 @@ test('in Arabic the page runs from right to left, in every place', async () => {
     await screenshot(page, 'phone-arabic')
     await assertAccessible(page, 'the Arabic page')
     await assertFitsAFinger(page, 'the Arabic page')
+    await page.goto(`${BOX}/status`)
+    assert.equal(await page.locator('html').getAttribute('dir'), 'rtl', 'the plain pages follow the choice')
   })
 })
 

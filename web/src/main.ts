@@ -5,7 +5,7 @@ import { createApp } from 'vue'
 import App from './App.vue'
 import { watchBox } from './box/status'
 import { adopt, open, openSession } from './chat/session'
-import { initialLanguage, setLanguage } from './i18n'
+import { initialLanguage, rememberLanguage, setLanguage } from './i18n'
 import { go, route, watchRoute } from './route'
 import { findServerPage, takeOver } from './takeover'
 import { loadStyles } from './styles/load'
@@ -15,7 +15,7 @@ async function start(): Promise<void> {
   const page = findServerPage()
   if (!page) return
   restoreTheme()
-  const [useStyles] = await Promise.all([loadStyles(), setLanguage(initialLanguage(), false), openSession()])
+  const [useStyles] = await Promise.all([loadStyles(), setLanguage(initialLanguage()), openSession()])
   watchRoute()
   const turns = page.turns()
   const adopted = turns.length > 0 ? await adopt(turns) : null
@@ -24,6 +24,7 @@ async function start(): Promise<void> {
   takeOver(page, route.conversation, (root) => createApp(App).mount(root))
   useStyles()
   watchBox()
+  void rememberLanguage()
 }
 
 start().catch((cause: unknown) => console.error('The app could not start; the plain page stays.', cause))

@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { ALL_WORDINGS } from '../src/errors'
-import { bestLanguage, fill, initialLanguage, language, LANGUAGES, setLanguage, t, type Key } from '../src/i18n'
-import { writeItem } from '../src/storage'
+import { bestLanguage, fill, initialLanguage, language, LANGUAGES, rememberLanguage, setLanguage, t, type Key } from '../src/i18n'
 import ar from '../src/i18n/app.ar.json'
 import en from '../src/i18n/app.en.json'
 import es from '../src/i18n/app.es.json'
@@ -88,7 +87,7 @@ describe('a sentence', () => {
     ['ar', 2, 'محادثتان محفوظتان هنا.'],
     ['ar', 11, /محادثة محفوظة/],
   ] as [string, number, string | RegExp][])('takes its plural form in %s for %i', async (code, n, expected) => {
-    await setLanguage(code, false)
+    await setLanguage(code)
     expect(t('status.kept' as Key, { n })).toMatch(expected)
   })
 })
@@ -99,23 +98,27 @@ describe('the language', () => {
     expect(bestLanguage(['de', ''])).toBe('en')
   })
 
-  it('that was chosen is kept for the app and for the plain pages', async () => {
-    document.documentElement.lang = 'en'
-    expect(initialLanguage()).toBe('en')
-    await setLanguage('sw')
-    expect(document.cookie).toContain('lang=sw')
+  it('is as the box wrote the page, unless a choice waits that the box has not heard of', async () => {
     document.documentElement.lang = 'es'
-    expect(initialLanguage()).toBe('sw')
-    writeItem('language', null)
-    expect(initialLanguage()).toBe('sw')
-    document.cookie = 'lang=; max-age=0; path=/'
     expect(initialLanguage()).toBe('es')
+    const asked: string[] = []
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('out of reach')))
+    await rememberLanguage('sw')
+    expect(initialLanguage()).toBe('sw')
+    vi.stubGlobal('fetch', (url: string) => {
+      asked.push(url)
+      return Promise.resolve(new Response())
+    })
+    await rememberLanguage()
+    expect(asked).toEqual(['/?lang=sw'])
+    expect(initialLanguage()).toBe('es')
+    vi.unstubAllGlobals()
   })
 
   it('turns the page around for Arabic and back', async () => {
-    await setLanguage('ar', false)
+    await setLanguage('ar')
     expect(document.documentElement).toMatchObject({ lang: 'ar', dir: 'rtl' })
-    await setLanguage('sw', false)
+    await setLanguage('sw')
     expect(document.documentElement).toMatchObject({ lang: 'sw', dir: 'ltr' })
     expect(language.value).toBe('sw')
   })

@@ -39,19 +39,28 @@ export function bestLanguage(wanted: readonly (string | null | undefined)[]): st
   return 'en'
 }
 
-/** The portal's plain pages keep the choice in a cookie of this name, set by `?lang=`; the app writes it too. */
-const COOKIE = 'lang'
-const COOKIE_SECONDS = 365 * 24 * 3600
+/** Where a choice waits that the box has not heard of yet. */
+const PENDING = 'language'
 
-/** The member's choice (just now by a link, on a plain page, in the app), then the page's own, then the browser's. */
+/** A choice just now by a link, or one that the box has not heard of; then the page as the box wrote it; then the browser. */
 export function initialLanguage(): string {
-  const link = new URLSearchParams(location.search).get(COOKIE)
-  const cookie = new RegExp(`(?:^|; )${COOKIE}=([^;]*)`).exec(document.cookie)?.[1]
-  return bestLanguage([link, cookie, readItem('language'), document.documentElement.lang, ...navigator.languages])
+  const link = new URLSearchParams(location.search).get('lang')
+  return bestLanguage([link, readItem(PENDING), document.documentElement.lang, ...navigator.languages])
+}
+
+/**
+ * Tells the box the choice by the link that its plain pages use, so that it writes every later page in that language
+ * (it keeps the choice in a cookie that scripts cannot see). Out of reach, the choice waits on the device.
+ */
+export async function rememberLanguage(code = readItem(PENDING)): Promise<void> {
+  if (code === null) return
+  writeItem(PENDING, code)
+  const response = await fetch(`/?lang=${code}`, { method: 'HEAD', credentials: 'same-origin' }).catch(() => null)
+  if (response?.ok && readItem(PENDING) === code) writeItem(PENDING, null)
 }
 
 /** Loads the words and turns the page. When they cannot be had (the box is away) the language stays as it is. */
-export async function setLanguage(code: string, remember = true): Promise<boolean> {
+export async function setLanguage(code: string): Promise<boolean> {
   try {
     words.value = await LOADERS[code]!()
   } catch {
@@ -60,10 +69,6 @@ export async function setLanguage(code: string, remember = true): Promise<boolea
   language.value = code
   document.documentElement.lang = code
   document.documentElement.dir = direction.value
-  if (remember) {
-    writeItem('language', code)
-    document.cookie = `${COOKIE}=${code}; path=/; max-age=${COOKIE_SECONDS}; samesite=lax`
-  }
   return true
 }
 
