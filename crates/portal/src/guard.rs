@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn a_form_of_another_site_is_told_from_our_own() {
         let host = ("host", "box.lan:8080");
-        let cases: [(&str, &[(&str, &str)], bool); 10] = [
+        type Headers<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(&str, Headers<'_>, bool); 10] = [
             ("POST", &[host, ("sec-fetch-site", "same-origin")], false),
             ("POST", &[host, ("sec-fetch-site", "none")], false),
             ("POST", &[host, ("sec-fetch-site", "cross-site"), ("origin", "http://box.lan:8080")], true),

@@ -105,8 +105,11 @@ async fn one_address_cannot_take_every_place() {
 }
 
 #[tokio::test]
-async fn a_stop_lets_an_answer_come_to_its_end() {
+async fn a_stop_lets_an_answer_come_to_its_end_and_does_not_wait_for_whoever_is_quiet() {
     let mut site = TestBox::start().await;
+    let mut quiet = TcpStream::connect(site.address).await.unwrap();
+    quiet.write_all(b"GET /healthz HTTP/1.1\r\nhost: box\r\n\r\n").await.unwrap();
+    quiet.read_u8().await.unwrap();
     let _engine = site.engine([Act::SaySlowly(vec!["one ", "two ", "three."], Duration::from_millis(100))]);
     let mut body = site.send(form("Count", "")).await.into_body();
     body.frame().await.unwrap().unwrap();

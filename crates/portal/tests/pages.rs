@@ -179,7 +179,7 @@ async fn a_failed_answer_keeps_the_question_and_offers_what_helps() {
         assert_eq!(page.contains("class=\"failure\""), words != "nothing to say to this", "{page}");
         match button {
             Some(button) => {
-                assert!(page.contains(&format!("<button class=\"send\">{button}</button>")), "{page}")
+                assert!(page.contains(&format!("<button class=\"send\">{button}</button>")), "{page}");
             }
             None => assert!(!page.contains("Try again</button>"), "{page}"),
         }

@@ -1,5 +1,5 @@
 //! A portal on a real port, and a hand-made engine behind it that fails on demand.
-#![allow(clippy::unwrap_used, reason = "helpers of tests; a failure here is a failed test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests; a failure here is a failed test")]
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::collections::VecDeque;
