@@ -94,6 +94,7 @@ pub fn bench(dir: &Path, options: &BenchOptions<'_>) -> Result<BenchReport, Engi
         threads: options.threads.max(1),
         spin: options.spin,
         layout,
+        device_slab: false,
         vocab: manifest.architecture.vocab,
         scored: 1,
     };

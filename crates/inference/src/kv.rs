@@ -11,7 +11,7 @@ use crate::error::EngineError;
 /// The least tokens a row must have to be worth starting: a short question with a short answer.
 const LEAST_CAPACITY: u64 = 256;
 
-/// Rows of the slab are a multiple of this many tokens.
+/// Rows that the budget makes shorter are a multiple of this many tokens.
 const CAPACITY_STEP: u64 = 64;
 
 /// The sizes of a slab.
@@ -48,7 +48,7 @@ impl KvLayout {
         let floor = (wanted / 4).max(1024).min(wanted);
         let slots = (tokens / floor.max(1)).clamp(1, self.slots.max(1) as u64);
         let mut capacity = (tokens / slots).min(wanted);
-        if capacity > CAPACITY_STEP {
+        if capacity < wanted && capacity > CAPACITY_STEP {
             capacity -= capacity % CAPACITY_STEP;
         }
         if capacity < LEAST_CAPACITY.min(wanted) {
@@ -164,6 +164,8 @@ mod tests {
         let fewer = SMOL.fit(mib(256)).unwrap();
         assert_eq!((fewer.slots, fewer.capacity), (2, 2880));
         assert!(matches!(SMOL.fit(mib(4)), Err(EngineError::Memory { .. })));
+        let short = KvLayout { slots: 1, capacity: 194, ..SMOL };
+        assert_eq!(short.fit(mib(4096)).unwrap(), short, "what fits is not touched");
     }
 
     #[test]

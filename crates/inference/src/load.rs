@@ -97,6 +97,7 @@ pub(crate) fn chat_model(
             threads: config.resolved_threads(),
             spin: config.spin,
             layout,
+            device_slab: crate::providers::has_own_memory(provider),
             vocab: manifest.architecture.vocab,
             scored: 1,
         };
@@ -110,6 +111,7 @@ pub(crate) fn chat_model(
         max_waiting: config.max_waiting,
         chunk_alone: config.chunk_alone,
         chunk_shared: config.chunk_shared,
+        compact: runner.moves_rows(),
     };
     tracing::info!(
         model = %manifest.name, slots = layout.slots, capacity = layout.capacity,

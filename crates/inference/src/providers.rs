@@ -28,6 +28,11 @@ pub(crate) fn dispatch(name: &str) -> Option<ExecutionProviderDispatch> {
     Some(provider.error_on_failure())
 }
 
+/// Whether a provider computes in memory of its own.
+pub(crate) fn has_own_memory(name: &str) -> bool {
+    matches!(name, "cuda" | "tensorrt")
+}
+
 /// Whether the loaded library was built with the provider.
 fn is_built_in(name: &str) -> Result<bool, ort::Error> {
     match name {
@@ -47,15 +52,16 @@ pub fn try_all(environment: &Environment, asked: &[String]) -> Vec<ProviderHealt
             names.push(name);
         }
     }
-    names.into_iter().map(|name| try_one(environment, name)).collect()
+    names.iter().map(|name| try_one(environment, name)).collect()
 }
 
-fn try_one(environment: &Environment, name: String) -> ProviderHealth {
-    let report = |tried, works, detail: String| ProviderHealth { name: name.clone(), tried, works, detail };
-    let Some(provider) = dispatch(&name) else {
+fn try_one(environment: &Environment, name: &str) -> ProviderHealth {
+    let report =
+        |tried, works, detail: String| ProviderHealth { name: name.to_owned(), tried, works, detail };
+    let Some(provider) = dispatch(name) else {
         return report(false, false, "Banyan knows no provider of this name".into());
     };
-    match is_built_in(&name) {
+    match is_built_in(name) {
         Ok(true) => {}
         Ok(false) => {
             return report(false, false, "the ONNX Runtime library was built without this provider".into());
@@ -63,7 +69,7 @@ fn try_one(environment: &Environment, name: String) -> ProviderHealth {
         Err(e) => return report(false, false, format!("ONNX Runtime does not say whether it has it: {e}")),
     }
     // A library older or stranger than it says can make the binding panic; that is a provider that does not work.
-    match catch_unwind(AssertUnwindSafe(|| trial(environment, &name, provider))) {
+    match catch_unwind(AssertUnwindSafe(|| trial(environment, name, provider))) {
         Ok(Ok(())) => report(true, true, "computed a matrix product correctly".into()),
         Ok(Err(reason)) => report(true, false, reason),
         Err(_) => report(

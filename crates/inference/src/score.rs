@@ -52,6 +52,7 @@ impl Scorer {
             threads: options.threads.max(1),
             spin: true,
             layout,
+            device_slab: false,
             vocab: manifest.architecture.vocab,
             scored: CHUNK,
         };

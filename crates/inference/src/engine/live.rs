@@ -4,9 +4,7 @@ use super::{Event, Finish, InFlight, Request, ScoredToken, Submission};
 use crate::detokenize::{Detokenizer, StopFilter};
 use crate::error::EngineError;
 use crate::sampler::{Picked, Sampler, Scratch};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokenizers::Tokenizer;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -29,20 +27,12 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(
-        submission: Submission,
-        tokenizer: &Arc<Tokenizer>,
-    ) -> Result<Live, (Outbox, EngineError)> {
+    pub(super) fn new(submission: Submission, detokenizer: Detokenizer) -> Live {
         let Submission { request: Request { prompt, max_tokens, sampling, stop }, events, place } =
             submission;
-        let outbox = Outbox { events, text: String::new(), scored: Vec::new(), last: None };
-        let detokenizer = match Detokenizer::new(Arc::clone(tokenizer), &prompt) {
-            Ok(detokenizer) => detokenizer,
-            Err(e) => return Err((outbox, e)),
-        };
-        Ok(Live {
+        Live {
             next: 0,
-            outbox,
+            outbox: Outbox::new(events),
             arrived: Instant::now(),
             started: None,
             last_token: None,
@@ -53,7 +43,7 @@ impl Live {
             stops: StopFilter::new(stop),
             prompt,
             _place: place,
-        })
+        }
     }
 
     pub(super) fn generated(&self) -> usize {
@@ -133,6 +123,10 @@ pub(super) enum Flushed {
 }
 
 impl Outbox {
+    pub(super) fn new(events: Sender<Event>) -> Outbox {
+        Outbox { events, text: String::new(), scored: Vec::new(), last: None }
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.events.is_closed()
     }

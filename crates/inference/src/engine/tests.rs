@@ -2,7 +2,8 @@ use super::*;
 use crate::testing::{EOS, ScriptedModel, byte_tokenizer};
 use std::time::Instant;
 
-const LIMITS: Limits = Limits { slots: 3, capacity: 64, max_waiting: 4, chunk_alone: 16, chunk_shared: 4 };
+const LIMITS: Limits =
+    Limits { slots: 3, capacity: 64, max_waiting: 4, chunk_alone: 16, chunk_shared: 4, compact: true };
 
 fn start(limits: Limits, model: ScriptedModel) -> Engine {
     let options = EngineOptions {

@@ -2,6 +2,7 @@
 
 use super::live::{Flushed, Live, Outbox};
 use super::{Shared, Submission};
+use crate::detokenize::Detokenizer;
 use crate::error::EngineError;
 use crate::forward::{DecodeInput, Forward, ForwardError, LogitsWanted};
 use crate::sampler::Scratch;
@@ -124,9 +125,10 @@ impl Worker {
 
     fn take_in(&mut self, submission: Submission) {
         self.shared.metrics.requests.inc();
-        let mut live = match Live::new(submission, &self.tokenizer) {
-            Ok(live) => live,
-            Err((mut outbox, e)) => {
+        let mut live = match Detokenizer::new(Arc::clone(&self.tokenizer), &submission.request.prompt) {
+            Ok(detokenizer) => Live::new(submission, detokenizer),
+            Err(e) => {
+                let mut outbox = Outbox::new(submission.events);
                 outbox.fail(e.to_string());
                 return self.leave(outbox);
             }

@@ -39,6 +39,8 @@ pub struct RunnerOptions {
     pub spin: bool,
     /// The slab.
     pub layout: KvLayout,
+    /// Lets the provider allocate the slab, where it computes; needed when that is not the CPU.
+    pub device_slab: bool,
     /// Width of the logits.
     pub vocab: usize,
     /// Most positions of a chunk whose logits may be asked for at once ([`LogitsWanted::All`]); each takes 4 bytes
@@ -83,7 +85,8 @@ impl OrtRunner {
         let session = session(environment, graph, &options.provider, options.threads, options.spin)
             .map_err(|e| refused(e.to_string()))?;
         check_contract(&session, model, options.layout.layers)?;
-        let slab = Slab::new(options.layout, &session, slab::device_of(&options.provider))
+        let device = options.device_slab.then(|| slab::device_of(&options.provider));
+        let slab = Slab::new(options.layout, &session, device)
             .map_err(|e| refused(format!("no memory for the KV slab: {e}")))?;
         let slots = options.layout.slots;
         let scored = options.scored.max(1);
@@ -100,6 +103,11 @@ impl OrtRunner {
     /// The slab's sizes.
     pub fn layout(&self) -> &KvLayout {
         self.slab.layout()
+    }
+
+    /// Whether rows can be moved; not in a device's memory.
+    pub fn moves_rows(&self) -> bool {
+        !self.slab.is_on_device()
     }
 
     /// Prepares a run of `seq` tokens in each of `rows` rows from `first` on, with `wanted` rows of logits.

@@ -19,7 +19,7 @@ pub(super) enum Slab {
 }
 
 impl Slab {
-    /// Takes the memory. `device` is where the provider computes; `None` is the CPU.
+    /// Takes the memory. On `device` when it is given, else in this process.
     pub(super) fn new(
         layout: KvLayout,
         session: &Session,
@@ -56,56 +56,29 @@ impl Slab {
         rows: usize,
     ) -> Result<TensorRefMut<'static, f32>, ort::Error> {
         let layout = *self.layout();
-        debug_assert!(first + rows <= layout.slots);
-        let shape = [rows, layout.kv_heads, layout.capacity, layout.head_dim].map(|n| n as i64);
-        self.raw_view(index, first * layout.row_len(), Shape::new(shape))
-    }
-
-    fn raw_view(
-        &mut self,
-        index: usize,
-        start: usize,
-        shape: Shape,
-    ) -> Result<TensorRefMut<'static, f32>, ort::Error> {
-        let layout = *self.layout();
-        let len = layout.slots * layout.row_len();
-        if start + shape.num_elements() > len {
-            return Err(ort::Error::new(format!(
-                "a view of the KV slab ends at {} of {len}",
-                start + shape.num_elements()
-            )));
+        if first + rows > layout.slots {
+            return Err(ort::Error::new(format!("rows {first} to {} of {}", first + rows, layout.slots)));
         }
+        let shape = [rows, layout.kv_heads, layout.capacity, layout.head_dim].map(|n| n as i64);
         let (base, device): (*mut f32, _) = match self {
             Slab::Host(slab) => (slab.buffer_mut(index).as_mut_slice().as_mut_ptr(), AllocationDevice::CPU),
             Slab::Device { buffers, device, .. } => (buffers[index].data_ptr_mut().cast(), device.clone()),
         };
-        // SAFETY: `base` points to `len` numbers on `device`, and the shape from `start` on lies within them, as was
-        // just checked. Buffers are neither resized nor replaced while the slab lives, and the runner, the only user,
-        // drops its bindings before the slab. `add` stays within the allocation (on a device it is address arithmetic
-        // within one allocation, and the pointer is never followed here).
-        unsafe { TensorRefMut::from_raw(info(&device)?, base.wrapping_add(start).cast(), shape) }
+        let start = base.wrapping_add(first * layout.row_len());
+        // SAFETY: `base` points to `slots` rows on `device`, and the view's rows lie within them, as was just checked.
+        // Buffers are neither resized nor replaced while the slab lives, and the runner, the only user, drops its
+        // bindings before the slab. On a device the pointer is an address there and is never followed here.
+        unsafe { TensorRefMut::from_raw(info(&device)?, start.cast(), Shape::new(shape)) }
     }
 
-    /// Copies the first `tokens` tokens of row `from` to row `to`.
+    /// Copies the first `tokens` tokens of row `from` to row `to`. Not on a device: ort's copy between views of borrowed
+    /// memory waits for itself for ever (2.0.0-rc.15), so the scheduler is told to leave rows where they are.
     pub(super) fn move_row(&mut self, from: usize, to: usize, tokens: usize) -> Result<(), ForwardError> {
-        let layout = *self.layout();
         if let Slab::Host(slab) = self {
             slab.move_row(from, to, tokens);
             return Ok(());
         }
-        for index in 0..2 * layout.layers {
-            for head in 0..layout.kv_heads {
-                let at = |row: usize| row * layout.row_len() + head * layout.capacity * layout.head_dim;
-                let shape = Shape::new([tokens as i64, layout.head_dim as i64]);
-                let copy = |slab: &mut Slab| {
-                    let source = slab.raw_view(index, at(from), shape.clone())?;
-                    let target = slab.raw_view(index, at(to), shape.clone())?;
-                    source.copy_into(target)
-                };
-                copy(self).map_err(|e: ort::Error| ForwardError::Run(e.to_string()))?;
-            }
-        }
-        Ok(())
+        Err(ForwardError::Shape("rows in a device's memory are not moved".into()))
     }
 }
 
@@ -115,10 +88,10 @@ pub(super) fn info(device: &AllocationDevice<'_>) -> Result<MemoryInfo<'static>,
     MemoryInfo::new(device, 0, AllocatorType::Device, MemoryType::Default)
 }
 
-/// Where a provider keeps the tensors it computes with; `None` is the CPU's memory.
-pub(super) fn device_of(provider: &str) -> Option<AllocationDevice<'static>> {
+/// Where a provider keeps the tensors it computes with.
+pub(super) fn device_of(provider: &str) -> AllocationDevice<'static> {
     match provider {
-        "cuda" | "tensorrt" => Some(AllocationDevice::CUDA),
-        _ => None,
+        "cuda" | "tensorrt" => AllocationDevice::CUDA,
+        _ => AllocationDevice::CPU,
     }
 }

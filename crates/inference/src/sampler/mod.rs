@@ -13,6 +13,7 @@ mod tests;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// How tokens are picked. [`Settings::check`] says what is allowed.
@@ -227,20 +228,12 @@ impl Sampler {
                 kept.push((id, ((logit - max) / s.temperature).exp()));
             }
         }
-        let by_weight = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         if s.top_k > 0 && s.top_k < kept.len() {
             kept.select_nth_unstable_by(s.top_k - 1, by_weight);
             kept.truncate(s.top_k);
         }
         if s.top_p < 1.0 {
-            kept.sort_unstable_by(by_weight);
-            let goal = s.top_p * kept.iter().map(|(_, w)| w).sum::<f32>();
-            let mut sum = 0.0;
-            let enough = kept.iter().position(|(_, w)| {
-                sum += w;
-                sum >= goal
-            });
-            kept.truncate(enough.map_or(kept.len(), |i| i + 1));
+            keep_nucleus(kept, s.top_p);
         }
         let total: f64 = kept.iter().map(|(_, w)| f64::from(*w)).sum();
         let mut point = self.rng.random::<f64>() * total;
@@ -251,6 +244,35 @@ impl Sampler {
             }
         }
         kept.last().map_or(best, |(id, _)| *id)
+    }
+}
+
+/// Larger weights first, and the lower token among equals.
+fn by_weight(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
+    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+}
+
+/// Keeps the fewest likeliest candidates whose weights make up `top_p` of all. Usually a few dozen do, so the likeliest
+/// are picked out and sorted in growing portions, and the long tail never is.
+fn keep_nucleus(kept: &mut Vec<(u32, f32)>, top_p: f32) {
+    let goal = top_p * kept.iter().map(|(_, w)| w).sum::<f32>();
+    let mut portion = 64;
+    loop {
+        let n = portion.min(kept.len());
+        if n < kept.len() {
+            kept.select_nth_unstable_by(n, by_weight);
+        }
+        kept[..n].sort_unstable_by(by_weight);
+        let mut sum = 0.0;
+        let enough = kept[..n].iter().position(|(_, w)| {
+            sum += w;
+            sum >= goal
+        });
+        match enough {
+            Some(last) => return kept.truncate(last + 1),
+            None if n == kept.len() => return,
+            None => portion *= 8,
+        }
     }
 }
 
@@ -277,12 +299,11 @@ fn top_n(logits: &[f32], n: usize, scratch: &mut Scratch) -> Vec<(u32, f32)> {
     let all = &mut scratch.candidates;
     all.clear();
     all.extend((0u32..).zip(logits.iter().copied()));
-    let by_logit = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     if n < all.len() {
-        all.select_nth_unstable_by(n - 1, by_logit);
+        all.select_nth_unstable_by(n - 1, by_weight);
         all.truncate(n);
     }
-    all.sort_unstable_by(by_logit);
+    all.sort_unstable_by(by_weight);
     all.clone()
 }
 

@@ -156,6 +156,21 @@ proptest! {
         prop_assert!(better < k);
     }
 
+    /// Picking in portions keeps what sorting everything would keep.
+    #[test]
+    fn the_nucleus_is_the_shortest_head_of_the_sorted_weights(
+        weights in prop::collection::vec(0.0_f32..1.0, 1..900), top_p in 0.0_f32..1.0,
+    ) {
+        let mut kept: Vec<(u32, f32)> = (0..).zip(weights).collect();
+        let goal = top_p * kept.iter().map(|(_, w)| w).sum::<f32>();
+        let mut sorted = kept.clone();
+        sorted.sort_by(by_weight);
+        let mut sum = 0.0;
+        let n = sorted.iter().position(|(_, w)| { sum += w; sum >= goal }).map_or(sorted.len(), |i| i + 1);
+        keep_nucleus(&mut kept, top_p);
+        prop_assert_eq!(&kept[..], &sorted[..n]);
+    }
+
     /// argmax agrees with the plain way to find it.
     #[test]
     fn argmax_is_the_first_of_the_largest(logits in prop::collection::vec(-3i8..3, 1..100)) {

@@ -45,6 +45,9 @@ pub struct Limits {
     /// Tokens of a prompt computed in one step while others decode. It bounds how long a running stream stands
     /// still: a step costs one decode run and this many tokens of prefill.
     pub chunk_shared: usize,
+    /// Whether rows can be moved. Where they cannot (in a device's memory), a hole among the decoding rows idles until
+    /// the next sequence fills it.
+    pub compact: bool,
 }
 
 /// Why a sequence was not taken in.
@@ -158,6 +161,7 @@ impl Scheduler {
             max_waiting: limits.max_waiting.max(1),
             chunk_alone: limits.chunk_alone.max(1),
             chunk_shared: limits.chunk_shared.max(1),
+            compact: limits.compact,
         };
         Scheduler {
             limits,
@@ -194,7 +198,9 @@ impl Scheduler {
     pub fn plan(&mut self, plan: &mut Plan) {
         plan.moves.clear();
         plan.decode.clear();
-        self.compact(&mut plan.moves);
+        if self.limits.compact {
+            self.compact(&mut plan.moves);
+        }
         self.admit();
         plan.prefill = self.next_chunk();
         let rows = self.decode_rows();

@@ -119,7 +119,7 @@ impl<S: Shape> Streaming<S> {
                 self.queue.push_back(sse::encode(sse::DONE));
             }
             Some(Event::Failed(reason)) => {
-                self.queue.push_back(sse::encode(&ApiError::internal(reason).to_json()))
+                self.queue.push_back(sse::encode(&ApiError::internal(reason).to_json()));
             }
             None => self.queue.push_back(sse::encode(&broke_off().to_json())),
         }

@@ -144,6 +144,8 @@ enum Phase {
 struct Models {
     chat: Option<load::ChatModel>,
     embedding: Option<EmbeddingService>,
+    /// What else should be loaded and is not.
+    problem: Option<String>,
 }
 
 impl App {
@@ -166,29 +168,39 @@ impl App {
         }
     }
 
+    /// Loads what can be loaded: a broken embedding model must not take the chat away. An error when there is nothing.
     fn try_load(&self, config: &EngineConfig) -> Result<Models, EngineError> {
-        let packs = config.packs.iter().map(|dir| load::open_pack(dir)).collect::<Result<Vec<_>, _>>()?;
-        if packs.is_empty() {
+        if config.packs.is_empty() {
             return Err(EngineError::Missing(
                 "there is no model on this box yet; import one with `banyan model import FILE`".into(),
             ));
         }
+        let mut problems = Vec::new();
+        let mut keep = |problem: EngineError| {
+            tracing::warn!(error = %problem, "a model is left out");
+            problems.push(problem);
+        };
+        let opened = config.packs.iter().map(|dir| load::open_pack(dir));
+        let packs: Vec<_> = opened.filter_map(|pack| pack.map_err(&mut keep).ok()).collect();
         let environment = crate::runtime::load(&config.ort_library)?;
         let mut providers = crate::providers::try_all(&environment, &config.providers);
         self.change(|state| state.providers.clone_from(&providers));
-        let chat = load::first_of(&packs, Kind::Decoder)
-            .map(|pack| {
-                load::chat_model(&environment, pack, config, &mut providers, Arc::clone(&self.metrics))
-            })
-            .transpose()?;
-        let embedding = load::first_of(&packs, Kind::Encoder)
-            .map(|pack| load::embedding_model(&environment, pack, config, &mut providers))
-            .transpose()?;
+        let chat = load::first_of(&packs, Kind::Decoder).and_then(|pack| {
+            let metrics = Arc::clone(&self.metrics);
+            load::chat_model(&environment, pack, config, &mut providers, metrics).map_err(&mut keep).ok()
+        });
+        let embedding = load::first_of(&packs, Kind::Encoder).and_then(|pack| {
+            load::embedding_model(&environment, pack, config, &mut providers).map_err(&mut keep).ok()
+        });
         self.change(|state| state.providers = providers);
-        Ok(Models {
-            chat,
-            embedding: embedding.map(|model| EmbeddingService::new(model, config.max_waiting)),
-        })
+        let problem = problems.iter().map(ToString::to_string).reduce(|all, one| format!("{all}; {one}"));
+        if chat.is_none() && embedding.is_none() {
+            return Err(problems.into_iter().next().unwrap_or_else(|| {
+                EngineError::Missing("none of the packs is a chat or an embedding model".into())
+            }));
+        }
+        let embedding = embedding.map(|model| EmbeddingService::new(model, config.max_waiting));
+        Ok(Models { chat, embedding, problem })
     }
 
     /// The models, or why there are none yet.

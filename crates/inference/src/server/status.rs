@@ -29,6 +29,7 @@ fn describe(app: &App) -> Health {
         }
         Phase::Ready(models) => {
             health.status = HealthStatus::Ready;
+            health.reason.clone_from(&models.problem);
             health.embedding_model = models.embedding.as_ref().map(|m| m.name.clone());
             if let Some(chat) = &models.chat {
                 let limits = chat.engine.limits();

@@ -12,7 +12,8 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-const LIMITS: Limits = Limits { slots: 2, capacity: 256, max_waiting: 2, chunk_alone: 64, chunk_shared: 16 };
+const LIMITS: Limits =
+    Limits { slots: 2, capacity: 256, max_waiting: 2, chunk_alone: 64, chunk_shared: 16, compact: true };
 
 fn paper_models(step_time: Duration, metrics: Arc<Metrics>) -> Models {
     let script = [("user:hello", "Good day, <b>friend</b> 🌳"), ("count", "one two three four")];
@@ -31,7 +32,7 @@ fn paper_models(step_time: Duration, metrics: Arc<Metrics>) -> Models {
         engine: Engine::start(Box::new(model), options).unwrap(),
         prompter: Prompter::new(tokenizer, Some(template), &TokenizerInfo::default()),
     };
-    Models { chat: Some(chat), embedding: None }
+    Models { chat: Some(chat), embedding: None, problem: None }
 }
 
 /// A served engine on paper.
@@ -341,7 +342,9 @@ async fn an_engine_that_breaks_ends_the_server_with_its_reason() {
     let _stream = engine.submit(request).unwrap();
     let prompter = Prompter::new(byte_tokenizer(), None, &TokenizerInfo::default());
     let chat = ChatModel { name: "paper".into(), created: 0, engine, prompter };
-    app.change(|state| state.phase = Phase::Ready(Arc::new(Models { chat: Some(chat), embedding: None })));
+    app.change(|state| {
+        state.phase = Phase::Ready(Arc::new(Models { chat: Some(chat), embedding: None, problem: None }));
+    });
     let ended =
         tokio::time::timeout(Duration::from_secs(5), run(app, listener, std::future::pending())).await;
     assert!(matches!(ended, Ok(Err(EngineError::Broken(reason))) if reason.contains("panicked")));
