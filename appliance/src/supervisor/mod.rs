@@ -135,8 +135,8 @@ struct Slot {
     start: u64,
     process: Option<Process>,
     probe: Option<AbortHandle>,
-    /// The state that was logged last.
-    logged: State,
+    /// The state that was logged last, and how many failures there had been.
+    logged: (State, u32),
 }
 
 impl<'a> Supervisor<'a> {
@@ -147,7 +147,7 @@ impl<'a> Supervisor<'a> {
             start: 0,
             process: None,
             probe: None,
-            logged: State::Starting,
+            logged: (State::Starting, 0),
         });
         let mut supervisor = Supervisor {
             paths,
@@ -293,10 +293,10 @@ impl<'a> Supervisor<'a> {
 
 fn log_change(slot: &mut Slot) {
     let state = slot.policy.state();
-    if state == slot.logged {
+    let now = (state, slot.policy.failures());
+    if std::mem::replace(&mut slot.logged, now) == now {
         return;
     }
-    slot.logged = state;
     let worker = slot.worker.name;
     let detail = slot.policy.detail().unwrap_or_default();
     match state {

@@ -170,6 +170,11 @@ impl Policy {
         self.pid
     }
 
+    /// Ends that were not asked for, since it was last stable.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Starts after the first.
     pub(crate) fn restarts(&self) -> u32 {
         self.starts.saturating_sub(1)

@@ -37,8 +37,11 @@ pub(crate) fn start(
     listener: &TcpListener,
     exited: impl FnOnce(String) + 'static,
 ) -> std::io::Result<Process> {
-    let mut command = Command::new(std::env::current_exe()?);
+    // The very program that runs, even when its file has been replaced by an update meanwhile: then supervisor and
+    // workers go on speaking the same language until the box is started anew.
+    let mut command = Command::new("/proc/self/exe");
     command
+        .arg0(std::env::args_os().next().unwrap_or_else(|| "banyan".into()))
         .args(paths.as_arguments())
         .arg(worker.name)
         .arg("--supervised-by")

@@ -123,3 +123,17 @@ fn a_restart_that_was_asked_for_gives_a_fresh_process() {
     let unknown = running.banyan(&["restart", "printer"]);
     assert!(!unknown.status.success());
 }
+
+#[test]
+fn a_box_whose_program_file_was_replaced_still_mends_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("banyan");
+    std::fs::copy(crate::test_box::BANYAN, &program).unwrap();
+    let running = TestBox::of_program(&program);
+    std::fs::remove_file(&program).unwrap();
+    let node = running.pid("node");
+    signal(node, "-KILL");
+    running.wait_until("the node is back", |status| {
+        state(status, "node") == "ready" && worker_of(status, "node")["pid"] != node
+    });
+}

@@ -43,23 +43,28 @@ pub(crate) struct TestBox {
 impl TestBox {
     /// Without models: the page works, the engine says what it lacks.
     pub(crate) fn empty() -> TestBox {
-        TestBox::start(None)
+        TestBox::start(Path::new(BANYAN), None)
+    }
+
+    /// Without models, run from another file than the usual one.
+    pub(crate) fn of_program(program: &Path) -> TestBox {
+        TestBox::start(program, None)
     }
 
     /// With the real models.
     pub(crate) fn with_models(parts: &Parts) -> TestBox {
-        let running = TestBox::start(Some(parts));
+        let running = TestBox::start(Path::new(BANYAN), Some(parts));
         running.wait_until("the engine is ready", |status| state(status, "infer") == "ready");
         running
     }
 
-    fn start(parts: Option<&Parts>) -> TestBox {
+    fn start(program: &Path, parts: Option<&Parts>) -> TestBox {
         let data = tempfile::Builder::new().prefix("bt-").tempdir().unwrap();
         if let Some(parts) = parts {
             symlink(&parts.models, data.path().join("models")).unwrap();
         }
         let ort_lib = parts.map(|parts| parts.ort_lib.clone());
-        let supervisor = start_supervisor(data.path(), ort_lib.as_deref());
+        let supervisor = start_supervisor(program, data.path(), ort_lib.as_deref());
         let running = TestBox { supervisor, data, ort_lib };
         running.wait_until("the page is served", |status| state(status, "node") == "ready");
         running
@@ -67,7 +72,7 @@ impl TestBox {
 
     /// Starts the supervisor anew on the same data folder.
     pub(crate) fn start_again(&mut self) {
-        self.supervisor = start_supervisor(self.data.path(), self.ort_lib.as_deref());
+        self.supervisor = start_supervisor(Path::new(BANYAN), self.data.path(), self.ort_lib.as_deref());
         self.wait_until("the page is served", |status| state(status, "node") == "ready");
     }
 
@@ -142,7 +147,11 @@ pub(crate) fn get(host: &str, path: &str, headers: &str) -> String {
 }
 
 pub(crate) fn command(data: &Path, ort_lib: Option<&Path>) -> Command {
-    let mut command = Command::new(BANYAN);
+    command_of(Path::new(BANYAN), data, ort_lib)
+}
+
+fn command_of(program: &Path, data: &Path, ort_lib: Option<&Path>) -> Command {
+    let mut command = Command::new(program);
     command
         .arg("--data")
         .arg(data)
@@ -155,8 +164,8 @@ pub(crate) fn command(data: &Path, ort_lib: Option<&Path>) -> Command {
     command
 }
 
-fn start_supervisor(data: &Path, ort_lib: Option<&Path>) -> Child {
-    let mut command = command(data, ort_lib);
+fn start_supervisor(program: &Path, data: &Path, ort_lib: Option<&Path>) -> Child {
+    let mut command = command_of(program, data, ort_lib);
     command.args(["run", "--listen", "127.0.0.1:0"]).stdout(Stdio::null()).spawn().unwrap()
 }
 

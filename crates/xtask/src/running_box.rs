@@ -77,6 +77,11 @@ impl RunningBox {
         &self.address
     }
 
+    /// The folder with the sockets, for tests that kill a worker.
+    pub(crate) fn run_dir(&self) -> PathBuf {
+        self.data.path().join("run")
+    }
+
     pub(crate) fn status(&self) -> Result<Value> {
         let text = capture(self.banyan().args(["status", "--json"]))?;
         serde_json::from_str(&text).context("`banyan status --json` printed something else than JSON")

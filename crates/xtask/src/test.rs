@@ -70,7 +70,7 @@ fn suites(steps: &mut Steps, wanted: &dyn Fn(Suite) -> bool) -> Result<()> {
     if wanted(Suite::Browser) {
         steps.attempt("Browser tests", || {
             let mut command = node_tests(&ready.node, &root().join("tests/browser"))?;
-            command.env("BANYAN_CHROMIUM", &extra.chromium);
+            command.env("BANYAN_CHROMIUM", &extra.chromium).env("BANYAN_RUN_DIR", running.run_dir());
             visit(command)
         });
     }
