@@ -118,18 +118,20 @@ struct Reader<R> {
 impl<R: Read> Reader<R> {
     /// Refuses to go on when `wanted` bytes are more than what is left; nothing is allocated before this.
     fn claim(&mut self, wanted: u64, what: &str) -> Result<(), Refusal> {
+        self.room(wanted, what)?;
+        self.position += wanted;
+        Ok(())
+    }
+
+    fn room(&self, wanted: u64, what: &str) -> Result<(), Refusal> {
         let left = self.limit - self.position;
         if wanted <= left {
-            self.position += wanted;
             return Ok(());
         }
         if self.file_is_longer {
             return Err(format!("{what} would take its header beyond {} MiB", MAX_HEADER_BYTES >> 20));
         }
-        Err(format!(
-            "{what} needs {wanted} bytes at offset {}, but the file ends after {left}",
-            self.position
-        ))
+        Err(format!("{what} needs {wanted} bytes at offset {}, but the file ends after {left}", self.position))
     }
 
     fn bytes<const N: usize>(&mut self, what: &str) -> Result<[u8; N], Refusal> {
@@ -153,9 +155,7 @@ impl<R: Read> Reader<R> {
         if count > most {
             return Err(format!("{what} is {count}; at most {most} are accepted"));
         }
-        if count.saturating_mul(least) > self.limit - self.position {
-            return Err(format!("{what} is {count}, more than the file has room for"));
-        }
+        self.room(count.saturating_mul(least), what)?;
         Ok(count)
     }
 

@@ -1,7 +1,10 @@
 //! Chat templates: Jinja that a model's author wrote, run as what it is: a program of a stranger.
 //!
 //! Minijinja has no loader here and no access to anything but the messages; its fuel bounds time *and* memory (it is
-//! charged for every instruction and for every 64 bytes that a template makes), and the output is capped.
+//! charged for every instruction and for every 64 bytes that a template makes), the output is capped, and what the
+//! fuel does not see is refused beforehand (`guard.rs`).
+
+mod guard;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value};
@@ -12,8 +15,11 @@ use thiserror::Error;
 
 /// Bytes of a template's text; the longest published one (with tools) has about 20 KiB.
 pub const MAX_SOURCE_BYTES: usize = 256 << 10;
-/// Fuel of one rendering: about a million steps or 64 MB made. Llama 3.1's template takes some 40 steps a message.
-pub const FUEL: u64 = 1_000_000;
+/// Fuel of one rendering: about 300 000 steps or 19 MB made. Llama 3.1's template takes some 40 steps a message.
+pub const FUEL: u64 = 300_000;
+/// Stack of a rendering. A template can nest a list some 60 000 deep before its fuel ends, and printing or releasing
+/// such a list recurses; only what is touched takes memory, and it goes with the thread.
+const STACK_BYTES: usize = 512 << 20;
 /// Bytes of a rendered conversation: four mebibytes of text are about a million tokens, beyond every context.
 pub const MAX_OUTPUT_BYTES: usize = 4 << 20;
 /// Depth of nested calls; far below minijinja's own limit, so that the stack of a worker thread is enough.
@@ -69,7 +75,9 @@ impl ChatTemplate {
         environment.set_recursion_limit(MAX_RECURSION);
         // As transformers sets its Jinja environment.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.map_err(|e| TemplateError::Failed(e.to_string()))?);
+        let syntax = syntax.map_err(|e| TemplateError::Failed(e.to_string()))?;
+        guard::check(source, &syntax)?;
+        environment.set_syntax(syntax);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", raise_exception);
@@ -83,6 +91,24 @@ impl ChatTemplate {
 
     /// Renders a conversation into the text that the model reads. `add_generation_prompt` opens the assistant's turn.
     pub fn render(
+        &self,
+        messages: &[Message<'_>],
+        add_generation_prompt: bool,
+    ) -> Result<String, TemplateError> {
+        // On a thread of its own: see STACK_BYTES.
+        std::thread::scope(|scope| {
+            let worker = std::thread::Builder::new()
+                .name("chat-template".into())
+                .stack_size(STACK_BYTES)
+                .spawn_scoped(scope, || self.render_here(messages, add_generation_prompt))
+                .map_err(|e| TemplateError::Failed(format!("no thread could be started for it: {e}")))?;
+            worker
+                .join()
+                .unwrap_or_else(|_| Err(TemplateError::Failed("it made the template engine panic".into())))
+        })
+    }
+
+    fn render_here(
         &self,
         messages: &[Message<'_>],
         add_generation_prompt: bool,

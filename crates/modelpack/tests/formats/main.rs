@@ -1,0 +1,8 @@
+//! Sources, tokenizers, templates and packs: what is right is read right, and what is wrong is refused by name.
+
+mod dequant;
+mod gguf;
+mod hf;
+mod packs;
+mod template;
+mod tokenizer;
