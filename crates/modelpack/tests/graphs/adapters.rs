@@ -1,5 +1,6 @@
 //! The graph with adapter inputs, run by ONNX Runtime: what an adapter changes, and that nothing changes without one.
 
+use crate::session::{Cache, Inputs, logits, open};
 use banyan_modelpack::graph::contract::{self, LoraModule};
 use banyan_modelpack::graph::{Bits, BuildOptions, GRAPH_FILE, LORA_GRAPH_FILE, write_decoder};
 use banyan_modelpack::source::DType;
@@ -8,11 +9,8 @@ use banyan_modelpack::testing::{Random, Tiny, TinyFamily};
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
 use std::path::Path;
-use std::sync::OnceLock;
 
-const PROMPT: [i64; 6] = [5, 77, 130, 9, 201, 64];
-/// A process has one.
-static ENVIRONMENT: OnceLock<ort::environment::Environment> = OnceLock::new();
+const PROMPT: [u32; 6] = [5, 77, 130, 9, 201, 64];
 const RANK: usize = 4;
 
 fn build(tiny: &Tiny, dir: &Path) {
@@ -26,41 +24,10 @@ fn build(tiny: &Tiny, dir: &Path) {
     write_decoder(&config, &folder, dir, &options, &mut |_, _| ()).unwrap();
 }
 
-fn open(path: &Path) -> Session {
-    let environment = ENVIRONMENT.get_or_init(|| {
-        let library = std::env::var("BANYAN_ORT_LIB")
-            .expect("BANYAN_ORT_LIB names ONNX Runtime's library; `cargo xtask test` sets it");
-        ort::init_from(library).unwrap().build().unwrap()
-    });
-    Session::builder(environment).unwrap().with_intra_threads(1).unwrap().commit_from_file(path).unwrap()
-}
-
-type Inputs = Vec<(String, SessionInputValue<'static>)>;
-
 /// The logits after the prompt, for each of `rows` equal rows.
-fn logits(session: &mut Session, tiny: &Tiny, rows: usize, more: Inputs) -> Vec<Vec<f32>> {
-    let length = PROMPT.len();
-    let ids: Vec<i64> = PROMPT.iter().copied().cycle().take(rows * length).collect();
-    let last: Vec<i64> = (0..rows).map(|row| (row * length + length - 1) as i64).collect();
-    let mut inputs: Inputs = more;
-    inputs.push((contract::INPUT_IDS.into(), Tensor::from_array(([rows, length], ids)).unwrap().into()));
-    let before = vec![length as i32 - 1; rows];
-    inputs.push((contract::SEQLENS_K.into(), Tensor::from_array(([rows], before)).unwrap().into()));
-    let total = Tensor::from_array(((), vec![length as i32])).unwrap();
-    inputs.push((contract::TOTAL_LEN.into(), total.into()));
-    let new = vec![length as i32; rows];
-    inputs.push((contract::QUERY_LENS.into(), Tensor::from_array(([rows], new)).unwrap().into()));
-    inputs.push((contract::LOGIT_IDX.into(), Tensor::from_array(([rows], last)).unwrap().into()));
-    for layer in 0..tiny.layers {
-        for name in [contract::past_k(layer), contract::past_v(layer)] {
-            let shape = [rows, tiny.kv_heads, length, tiny.head_dim];
-            let empty = vec![0f32; shape.iter().product()];
-            inputs.push((name, Tensor::from_array((shape, empty)).unwrap().into()));
-        }
-    }
-    let outputs = session.run(inputs).unwrap();
-    let (_, logits) = outputs[contract::LOGITS].try_extract_tensor::<f32>().unwrap();
-    logits.chunks(tiny.vocab).map(<[f32]>::to_vec).collect()
+fn last_logits(session: &mut Session, tiny: &Tiny, rows: usize, more: Inputs) -> Vec<Vec<f32>> {
+    let cache = Cache { layers: tiny.layers, kv_heads: tiny.kv_heads, head_dim: tiny.head_dim };
+    logits(session, cache, &PROMPT, rows, &[PROMPT.len() - 1], more)
 }
 
 fn index(rows: &[i64]) -> (String, SessionInputValue<'static>) {
@@ -79,8 +46,8 @@ fn without_an_adapter_the_answer_is_the_base_models_to_the_bit() {
     let dir = tempfile::tempdir().unwrap();
     let tiny = Tiny::new(TinyFamily::Llama, 3);
     build(&tiny, dir.path());
-    let base = logits(&mut open(&dir.path().join(GRAPH_FILE)), &tiny, 2, Vec::new());
-    let unfed = logits(&mut open(&dir.path().join(LORA_GRAPH_FILE)), &tiny, 2, vec![index(&[0, 0])]);
+    let base = last_logits(&mut open(&dir.path().join(GRAPH_FILE)), &tiny, 2, Vec::new());
+    let unfed = last_logits(&mut open(&dir.path().join(LORA_GRAPH_FILE)), &tiny, 2, vec![index(&[0, 0])]);
     assert_eq!(base, unfed);
 }
 
@@ -90,6 +57,8 @@ fn each_row_answers_with_its_own_adapter_as_if_it_were_merged_into_the_weights()
         let dir = tempfile::tempdir().unwrap();
         let tiny = Tiny::new(TinyFamily::Qwen2, 11);
         build(&tiny, dir.path());
+        // Opened first: values need the runtime.
+        let mut session = open(&dir.path().join(LORA_GRAPH_FILE));
         // The targets of each fused module, in its order.
         let targets: &[&str] = match module {
             LoraModule::Qkv => &["attn_q", "attn_k", "attn_v"],
@@ -114,7 +83,7 @@ fn each_row_answers_with_its_own_adapter_as_if_it_were_merged_into_the_weights()
             (contract::lora_a(module, 1), feed_a.into()),
             (contract::lora_b(module, 1), feed_b.into()),
         ];
-        let adapted = logits(&mut open(&dir.path().join(LORA_GRAPH_FILE)), &tiny, 2, feeds);
+        let adapted = last_logits(&mut session, &tiny, 2, feeds);
 
         let mut merged = tiny.clone();
         let mut first = 0;
@@ -131,8 +100,8 @@ fn each_row_answers_with_its_own_adapter_as_if_it_were_merged_into_the_weights()
         }
         let merged_dir = tempfile::tempdir().unwrap();
         build(&merged, merged_dir.path());
-        let merged = logits(&mut open(&merged_dir.path().join(GRAPH_FILE)), &tiny, 1, Vec::new());
-        let base = logits(&mut open(&dir.path().join(GRAPH_FILE)), &tiny, 1, Vec::new());
+        let merged = last_logits(&mut open(&merged_dir.path().join(GRAPH_FILE)), &tiny, 1, Vec::new());
+        let base = last_logits(&mut open(&dir.path().join(GRAPH_FILE)), &tiny, 1, Vec::new());
         // Eight-bit rounding differs between W and W + BA; the adapter's own change is far larger.
         assert!(distance(&base[0], &adapted[0]) < 0.02, "{module:?}: the row without an adapter changed");
         let change = distance(&base[0], &merged[0]);

@@ -1,0 +1,5 @@
+//! The graphs, run by ONNX Runtime.
+
+mod adapters;
+mod parity;
+mod session;
