@@ -12,6 +12,18 @@
 //! # What it refuses
 //! It runs no model (that is `banyan-inference`), downloads nothing, and keeps no network code.
 //!
+//! # Example
+//! ```no_run
+//! use banyan_modelpack::{ImportOptions, Store, import};
+//!
+//! let store = Store::new("models");
+//! let source = "SmolLM2-135M-Instruct.Q4_1.gguf".as_ref();
+//! let pack = import(source, &store, &ImportOptions::default(), &mut |progress| println!("{progress:?}"))?;
+//! pack.verify(&mut |done, total| println!("{done} of {total} bytes"))?;
+//! println!("{} reads {} tokens", pack.manifest().name, pack.manifest().max_positions);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Map
 //! - [`source`]: reading weights: GGUF, Hugging Face folders, exact dequantization.
 //! - [`tokenizer`], [`template`]: text to tokens, and conversations to text.

@@ -112,7 +112,7 @@ pub struct TokenizerInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
-    /// The name of the imported file or folder.
+    /// The name of the imported file, or of the folder and the one it lies in.
     pub source: String,
     /// BLAKE3 of the file; of a folder, BLAKE3 over the lines `hash  name` of its weight and description files.
     pub source_blake3: String,
@@ -126,7 +126,7 @@ pub struct Provenance {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quality {
-    /// The tensor that lost most.
+    /// The tensor that lost most; absent when every weight is kept exactly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worst: Option<WorstTensor>,
     /// By the form in which the pack stores tensors.

@@ -249,7 +249,7 @@ fn quality(report: &GraphReport) -> Quality {
         form.tensors += 1;
         form.mean_rmse += (tensor.rmse - form.mean_rmse) / form.tensors as f64;
         form.worst_rmse = form.worst_rmse.max(tensor.rmse);
-        if quality.worst.as_ref().is_none_or(|worst| tensor.rmse > worst.rmse) {
+        if tensor.rmse > quality.worst.as_ref().map_or(0.0, |worst| worst.rmse) {
             quality.worst = Some(WorstTensor {
                 tensor: tensor.name.clone(),
                 form: tensor.form.clone(),

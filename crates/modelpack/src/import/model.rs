@@ -101,8 +101,8 @@ impl Model {
         self.about.names.iter().map(|name| describe::slug(name)).find(|name| !name.is_empty())
     }
 
-    /// What the pack takes on the disk at most: decoders store a weight in at most ten bits (8-bit values with a scale
-    /// for each 16), or in nine with a copy of the embedding; encoders keep small models' weights as floats.
+    /// What the pack takes on the disk at most: ten bits a weight (8-bit values, with a float scale or correction for
+    /// each 16), and what stands beside the weights.
     pub(super) fn pack_bytes(&self) -> u64 {
         let names: Vec<&str> = match &self.weights {
             Weights::Gguf(file) => file.names().collect(),
@@ -110,11 +110,7 @@ impl Model {
         };
         let sizes = names.iter().filter_map(|name| self.weights().info(name));
         let weights: u64 = sizes.map(|info| info.rows as u64 * info.cols as u64).fold(0, u64::saturating_add);
-        let bytes = match self.shape {
-            Shape::Decoder(_) => weights.saturating_mul(5) / 4,
-            Shape::Encoder(_) => weights.saturating_mul(4),
-        };
-        bytes.saturating_add(64 << 20)
+        (weights.saturating_mul(5) / 4).saturating_add(64 << 20)
     }
 
     pub(super) fn hash(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<String, ImportError> {
@@ -137,6 +133,15 @@ impl Model {
         }
         files.extend(self.about.texts.iter().cloned());
         Ok(files)
+    }
+
+    /// A folder is often called `model`: the one above says more. Nothing else of the path is anybody's business.
+    fn source_name(&self) -> String {
+        let last = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match (&self.weights, self.path.parent()) {
+            (Weights::Folder(_), Some(above)) => format!("{}/{}", last(above), last(&self.path)),
+            _ => last(&self.path),
+        }
     }
 
     /// The manifest, still without quality and files.
@@ -167,7 +172,7 @@ impl Model {
                 add_bos: self.tokenizer.add_bos,
             },
             provenance: Provenance {
-                source: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                source: self.source_name(),
                 source_blake3,
                 imported_by: concat!("banyan ", env!("CARGO_PKG_VERSION")).into(),
                 imported_at: jiff::Timestamp::now(),

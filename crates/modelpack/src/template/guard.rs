@@ -41,7 +41,7 @@ pub(super) fn check(source: &str, syntax: &SyntaxConfig) -> Result<(), TemplateE
         match tag {
             [Token::BlockStart, Token::Ident("for" | "macro" | "call"), ..] => nesting += 1,
             [Token::BlockStart, Token::Ident("endfor" | "endmacro" | "endcall"), ..] => {
-                nesting = nesting.saturating_sub(1)
+                nesting = nesting.saturating_sub(1);
             }
             [Token::BlockStart, Token::Ident("elif"), ..] => elifs += 1,
             [
@@ -124,7 +124,7 @@ fn list_additions(tag: &[Token<'_>], texts: &[&str]) -> usize {
             }
             // These bind no tighter than `+`: what follows is another sum.
             Token::Minus | Token::Tilde | Token::Comma | Token::Colon | Token::Assign => {
-                end_of_sum(&mut known)
+                end_of_sum(&mut known);
             }
             Token::Eq | Token::Ne | Token::Gt | Token::Gte | Token::Lt | Token::Lte => end_of_sum(&mut known),
             Token::Ident("not" | "and" | "or" | "in" | "is" | "if" | "else") => end_of_sum(&mut known),

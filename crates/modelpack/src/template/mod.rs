@@ -13,8 +13,9 @@ use serde::Serialize;
 use std::io::Write;
 use thiserror::Error;
 
-/// Bytes of a template's text; the longest published one (with tools) has about 20 KiB.
-pub const MAX_SOURCE_BYTES: usize = 256 << 10;
+/// Bytes of a template's text; the longest published one (with tools) has about 20 KiB. Minijinja counts lines and
+/// columns in 16 bits and panics beyond.
+pub const MAX_SOURCE_BYTES: usize = 60 << 10;
 /// Fuel of one rendering: about 300 000 steps or 19 MB made. Llama 3.1's template takes some 40 steps a message.
 pub const FUEL: u64 = 300_000;
 /// Stack of a rendering. A template can nest a list some 60 000 deep before its fuel ends, and printing or releasing

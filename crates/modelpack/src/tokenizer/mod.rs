@@ -30,6 +30,10 @@ const TURN_ENDS: [&str; 11] = [
     "<|end_of_turn|>",
 ];
 
+/// Ids are below this; the largest vocabularies in use have 262 144 tokens. The tokenizers library keeps a list of all
+/// ids that lie between those of a vocabulary, however far apart they are.
+const MAX_TOKENS: u32 = 1 << 20;
+
 /// Why a tokenizer was refused.
 #[derive(Debug, Error)]
 pub enum TokenizerError {
@@ -77,9 +81,18 @@ pub struct TokenizerParts {
 /// a panic is not acceptable): such a panic is a refusal.
 pub(crate) fn parse(json: &[u8], path: &str) -> Result<Tokenizer, TokenizerError> {
     let malformed = |what| TokenizerError::Malformed { path: path.into(), what };
-    std::panic::catch_unwind(AssertUnwindSafe(|| Tokenizer::from_bytes(json)))
+    let tokenizer = std::panic::catch_unwind(AssertUnwindSafe(|| Tokenizer::from_bytes(json)))
         .map_err(|_| malformed("the tokenizers library cannot make sense of it".into()))?
-        .map_err(|e| malformed(e.to_string()))
+        .map_err(|e| malformed(e.to_string()))?;
+    match tokenizer.get_vocab(true).into_iter().find(|(_, id)| *id >= MAX_TOKENS) {
+        Some((token, id)) => {
+            let token: String = token.escape_debug().take(40).collect();
+            Err(malformed(format!(
+                "the token `{token}` has the id {id}; ids below {MAX_TOKENS} are accepted"
+            )))
+        }
+        None => Ok(tokenizer),
+    }
 }
 
 /// Refuses a tokenizer that gives ids beyond the rows of the embedding.

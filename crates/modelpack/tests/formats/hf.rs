@@ -37,7 +37,7 @@ fn every_family_opens_and_gives_its_weights_by_canonical_name() {
                 assert_eq!((config.kv_heads, config.head_dim, config.sliding_window), (2, 64, None));
             }
             HfModel::Encoder(config) => {
-                assert_eq!((config.pooling, config.max_positions), (Pooling::Mean, 256))
+                assert_eq!((config.pooling, config.max_positions), (Pooling::Mean, 256));
             }
         }
         assert_eq!(opened.names().collect::<Vec<_>>(), tiny.tensors.keys().collect::<Vec<_>>());
@@ -77,7 +77,7 @@ fn shards_are_one_model() {
     std::fs::remove_file(dir.path().join("model-00002-of-00003.safetensors")).unwrap();
     refused(dir.path(), "model-00002-of-00003.safetensors");
     edit(dir.path(), "model.safetensors.index.json", |json| {
-        json["weight_map"]["x"] = json!("../../etc/x.safetensors")
+        json["weight_map"]["x"] = json!("../../etc/x.safetensors");
     });
     refused(dir.path(), "`x` is not in a plain .safetensors file");
 }

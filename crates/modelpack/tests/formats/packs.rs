@@ -48,7 +48,7 @@ fn a_gguf_file_becomes_a_pack_that_opens_and_verifies() {
     let place = Place::new();
     let mut steps = Vec::new();
     let pack = import(&place.gguf(TinyFamily::Qwen2), &place.store, &ImportOptions::default(), &mut |p| {
-        steps.push(p)
+        steps.push(p);
     })
     .unwrap();
     let manifest = pack.manifest();

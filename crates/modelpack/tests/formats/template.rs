@@ -92,9 +92,9 @@ fn what_cannot_be_parsed_is_refused_at_once() {
     }
     let long = "x".repeat(300 << 10);
     assert!(matches!(ChatTemplate::parse(&long, "", ""), Err(TemplateError::TooLong(307_200))));
-    assert!(ChatTemplate::parse(&"{% if 1 %}".repeat(20_000), "", "").is_err());
-    assert!(ChatTemplate::parse(&format!("{{{{ {} }}}}", "(".repeat(100_000)), "", "").is_err());
-    assert!(ChatTemplate::parse(&format!("{{{{ {}1 }}}}", "-".repeat(100_000)), "", "").is_err());
+    assert!(ChatTemplate::parse(&"{% if 1 %}".repeat(5_000), "", "").is_err());
+    assert!(ChatTemplate::parse(&format!("{{{{ {} }}}}", "(".repeat(50_000)), "", "").is_err());
+    assert!(ChatTemplate::parse(&format!("{{{{ {}1 }}}}", "-".repeat(50_000)), "", "").is_err());
 }
 
 #[test]

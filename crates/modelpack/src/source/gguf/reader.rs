@@ -131,7 +131,10 @@ impl<R: Read> Reader<R> {
         if self.file_is_longer {
             return Err(format!("{what} would take its header beyond {} MiB", MAX_HEADER_BYTES >> 20));
         }
-        Err(format!("{what} needs {wanted} bytes at offset {}, but the file ends after {left}", self.position))
+        Err(format!(
+            "{what} needs {wanted} bytes at offset {}, but the file ends after {left}",
+            self.position
+        ))
     }
 
     fn bytes<const N: usize>(&mut self, what: &str) -> Result<[u8; N], Refusal> {
