@@ -170,13 +170,14 @@ fn sentence_piece(pieces: &[(&str, f32)]) -> GgufFile {
     file
 }
 
-const PIECES: [(&str, f32); 12] = [
+const PIECES: [(&str, f32); 13] = [
     ("▁t", -1.0),
     ("he", -2.0),
     ("▁the", -3.0),
     ("an", -4.0),
     ("nd", -5.0),
     ("and", -6.0),
+    ("th", -7.0),
     ("▁", -100.0),
     ("t", -101.0),
     ("h", -102.0),
@@ -207,7 +208,7 @@ fn sentence_piece_merges_by_score_as_sentence_piece_does() {
     let mut pieces = PIECES.to_vec();
     pieces.push(("d", -106.0));
     let tokenizer = load(&convert(&sentence_piece(&pieces)).unwrap());
-    for text in ["the and the", "thand", "ananand", "hehethe", "and the theandthe"] {
+    for text in ["the and the", "thand", "ananand", "hehethe", "and the theandthe", "athe", "anthend"] {
         let tokens = tokenizer.encode(text, false).unwrap().get_tokens().to_vec();
         let expected = by_the_book(&format!("▁{}", text.replace(' ', "▁")), &pieces);
         assert_eq!(tokens, expected, "{text}");
@@ -221,7 +222,7 @@ fn sentence_piece_falls_back_to_bytes_and_gives_text_back_whole() {
     assert_eq!((parts.add_bos, parts.eos.as_slice()), (true, [2].as_slice()));
     let tokenizer = load(&parts);
     let ids = tokenizer.encode("é", true).unwrap().get_ids().to_vec();
-    assert_eq!(ids, [1, 265, 3 + 0xc3, 3 + 0xa9], "begin, ▁, and the two bytes of é");
+    assert_eq!(ids, [1, 266, 3 + 0xc3, 3 + 0xa9], "begin, ▁, and the two bytes of é");
     for text in TEXTS {
         assert_eq!(tokenizer.decode(&encode(&tokenizer, text), true).unwrap(), text);
     }
@@ -289,6 +290,10 @@ fn a_folder_says_in_several_files_what_ends_a_turn() {
 
     std::fs::write(dir.path().join("chat_template.jinja"), "newer").unwrap();
     assert_eq!(open().unwrap().chat_template.as_deref(), Some("newer"));
+    let json = std::fs::read_to_string(dir.path().join("tokenizer.json")).unwrap();
+    std::fs::write(dir.path().join("tokenizer.json"), json.replace(r#""!":36"#, r#""!":67108864"#)).unwrap();
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains("the token `!` has the id 67108864"), "{error}");
     std::fs::write(dir.path().join("tokenizer.json"), r#"{"model": {"type": "BPE"}}"#).unwrap();
     assert!(matches!(open(), Err(TokenizerError::Malformed { .. })));
     std::fs::remove_file(dir.path().join("tokenizer.json")).unwrap();
