@@ -1,5 +1,7 @@
 //! `manifest.toml`: what a pack is, in words and numbers that a steward can read.
 
+use crate::graph::{GRAPH_FILE, WEIGHTS_FILE};
+use crate::pack::TOKENIZER;
 use crate::source::Pooling;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -238,7 +240,7 @@ impl Manifest {
                 return field("files", format!("`{}` occurs twice", entry.path));
             }
         }
-        for needed in ["model.onnx", "weights.bin", "tokenizer.json"] {
+        for needed in [GRAPH_FILE, WEIGHTS_FILE, TOKENIZER] {
             if self.file(needed).is_none() {
                 return field("files", format!("`{needed}` is not listed"));
             }

@@ -1,5 +1,6 @@
 //! An imported model, ready to be served.
 
+use crate::graph::{GRAPH_FILE, LORA_GRAPH_FILE};
 use crate::manifest::{self, FileEntry, Kind, Manifest, ManifestError};
 use crate::template::{ChatTemplate, TemplateError};
 use std::fs::File;
@@ -7,10 +8,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// The graph that every pack has.
-pub const GRAPH: &str = "model.onnx";
-/// The decoder's graph with adapter inputs.
-pub const LORA_GRAPH: &str = "model-lora.onnx";
 /// The tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
 /// The chat template.
@@ -136,12 +133,12 @@ impl Pack {
 
     /// The graph.
     pub fn graph_path(&self) -> PathBuf {
-        self.dir.join(GRAPH)
+        self.dir.join(GRAPH_FILE)
     }
 
     /// The graph with adapter inputs, which decoders have.
     pub fn lora_graph_path(&self) -> Option<PathBuf> {
-        self.manifest.file(LORA_GRAPH).map(|entry| self.dir.join(&entry.path))
+        self.manifest.file(LORA_GRAPH_FILE).map(|entry| self.dir.join(&entry.path))
     }
 
     /// The tokenizer.
