@@ -12,6 +12,9 @@ pub(crate) struct Args {
     /// Cases per property (the ordinary tests take 256)
     #[arg(long, default_value_t = 20_000)]
     cases: u32,
+    /// Seconds of mutated model files, manifests, tokenizers and templates (the ordinary tests take 5)
+    #[arg(long, default_value_t = 120)]
+    seconds: u32,
     /// Only this crate
     #[arg(long)]
     package: Option<String>,
@@ -28,5 +31,12 @@ pub(crate) fn command(args: &Args) -> Result<()> {
         None => command.arg("--workspace"),
     };
     command.args(args.filter.iter());
-    run(command.env("PROPTEST_CASES", args.cases.to_string()))
+    run(command.env("PROPTEST_CASES", args.cases.to_string()))?;
+    if args.filter.is_some() || args.package.as_deref().is_some_and(|package| package != "banyan-modelpack") {
+        return Ok(());
+    }
+    say(&format!("Mutating untrusted model files for {} s, with memory counted", args.seconds));
+    let mut command = cargo();
+    command.args(["test", "--locked", "--package", "banyan-modelpack", "--test", "fuzz"]);
+    run(command.env("BANYAN_FUZZ_SECONDS", args.seconds.to_string()))
 }
