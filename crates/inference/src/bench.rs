@@ -1,7 +1,7 @@
 //! Speed of one stream: what `banyan model bench` and `cargo xtask bench engine` report.
 //!
 //! Wall time says what a member feels, processor time says what it costs; on a machine with other work only the second
-//! can be compared. The model is driven as the engine drives it, through [`Forward`] and the sampler, but without the
+//! can be compared. The model is driven as the engine drives it, through [`Forward`](crate::forward::Forward) and the sampler, but without the
 //! channel and the socket.
 
 use crate::error::EngineError;

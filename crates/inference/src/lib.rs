@@ -2,7 +2,7 @@
 //!
 //! # What it promises
 //! - **Batch-shaped from the first line.** Many sequences share one model: a step computes a chunk of one prompt and
-//!   one token of every running answer. Memory for all of them is taken at start; a step allocates nothing.
+//!   one token of every running answer. The memory of all conversations is planned and taken at start.
 //! - **A client that goes away costs nothing more**: at most the step that runs.
 //! - **Text comes whole**: never half a character, never a piece of a stop text.
 //! - **Errors are words**: a conversation that is too long, a queue that is full, a model that does not load.

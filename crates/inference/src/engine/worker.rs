@@ -31,7 +31,7 @@ pub(super) struct Worker {
     leaving: Vec<Outbox>,
     next_id: u64,
     failures: u32,
-    // Kept from step to step, so that a step allocates nothing.
+    // Kept from step to step, so that planning and picking allocate nothing.
     plan: Plan,
     inputs: Vec<Option<DecodeInput>>,
     scratch: Scratch,

@@ -167,8 +167,18 @@ proptest! {
         sorted.sort_by(by_weight);
         let mut sum = 0.0;
         let n = sorted.iter().position(|(_, w)| { sum += w; sum >= goal }).map_or(sorted.len(), |i| i + 1);
-        keep_nucleus(&mut kept, top_p);
+        keep_nucleus(&mut kept, goal);
         prop_assert_eq!(&kept[..], &sorted[..n]);
+    }
+
+    /// Leaving out what no nucleus needs changes nothing: what comes up is what sorting everything would let through.
+    #[test]
+    fn top_p_lets_exactly_the_nucleus_through(logits in prop::collection::vec(-6.0_f32..6.0, 1..50), top_p in 0.01_f32..0.99, seed: u64) {
+        let picked = pick(Settings { top_p, seed, ..Settings::default() }, &logits).token;
+        let weight = |l: f32| f64::from(l).exp();
+        let total: f64 = logits.iter().map(|l| weight(*l)).sum();
+        let before: f64 = logits.iter().filter(|l| **l > logits[picked as usize]).map(|l| weight(*l)).sum();
+        prop_assert!(before < f64::from(top_p) * total + 1e-4 * total, "{} {}", before, total);
     }
 
     /// argmax agrees with the plain way to find it.
