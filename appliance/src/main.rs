@@ -57,11 +57,11 @@ fn dispatch(paths: &Paths, command: Command) -> Result<ExitCode> {
         Command::Key(command) => key::command(paths, &command)?,
         Command::Restart { worker } => on_one_thread(status::restart_command(paths, &worker))?,
         Command::Node { listen, supervised_by } => {
-            tie(supervised_by)?;
+            tie(supervised_by, c"banyan-node")?;
             on_many_threads(node::serve(paths, listen))?;
         }
         Command::Infer { supervised_by } => {
-            tie(supervised_by)?;
+            tie(supervised_by, c"banyan-infer")?;
             on_many_threads(infer::serve(paths))?;
         }
         Command::Openapi => print!("{}", node::openapi()),
@@ -82,6 +82,7 @@ fn on_many_threads(future: impl Future<Output = Result<()>>) -> Result<()> {
     runtime.block_on(future)
 }
 
-fn tie(supervised_by: Option<u32>) -> Result<()> {
-    supervised_by.map_or(Ok(()), lifeline::tie_to).context("a worker without its supervisor is of no use")
+fn tie(supervised_by: Option<u32>, name: &std::ffi::CStr) -> Result<()> {
+    let tied = supervised_by.map_or(Ok(()), |supervisor| lifeline::tie_to(supervisor, name));
+    tied.context("a worker without its supervisor is of no use")
 }

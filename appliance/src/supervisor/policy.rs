@@ -28,6 +28,9 @@ pub(crate) struct Patience {
     /// for a machine that is so busy that nothing is answered for seconds; short enough that members who wait are
     /// still there.
     pub(crate) hung_after: Duration,
+    /// Not ready for so long although it answers, a worker is started afresh: reading the biggest model from the
+    /// slowest card takes some minutes, so one that takes longer will never be ready.
+    pub(crate) starting_at_most: Duration,
     /// From SIGTERM to SIGKILL: time to end the streams that run.
     pub(crate) grace: Duration,
     /// Before the first restart. Not zero, so that a worker that dies at once costs little; not long, because after
@@ -237,8 +240,9 @@ impl Policy {
             Phase::Alive { last_answer, answer } => {
                 let hung = *last_answer + self.patience.hung_after;
                 Some(match answer {
+                    Answer::Ready => hung,
+                    Answer::Loading(_) => hung.min(self.since + self.patience.starting_at_most),
                     Answer::Failed(_) => hung.min(self.since + self.patience.retry_failed),
-                    Answer::Ready | Answer::Loading(_) => hung,
                 })
             }
             Phase::Ending { signal: Some(_), .. } => Some(Instant::ZERO),
@@ -252,15 +256,23 @@ impl Policy {
             Phase::Waiting { until, .. } if now >= *until => self.phase = Phase::Due,
             Phase::Alive { last_answer, answer } => {
                 let silent = now.saturating_sub(*last_answer);
-                if silent >= self.patience.hung_after {
-                    let cause = Cause::Fault(format!("it gave no answer for {} s", silent.as_secs()));
+                let lasted = now.saturating_sub(self.since);
+                let ending = match answer {
                     // No SIGTERM: what hangs does not listen.
-                    self.phase = Phase::Ending { signal: Some(Action::Kill), kill_at: None, cause };
-                } else if let Answer::Failed(reason) = answer
-                    && now.saturating_sub(self.since) >= self.patience.retry_failed
-                {
-                    let cause = Cause::Fault(reason.clone());
-                    self.phase = Phase::Ending { signal: Some(Action::Terminate), kill_at: None, cause };
+                    _ if silent >= self.patience.hung_after => {
+                        Some((Action::Kill, format!("it gave no answer for {} s", silent.as_secs())))
+                    }
+                    Answer::Loading(_) if lasted >= self.patience.starting_at_most => {
+                        Some((Action::Kill, format!("it was not ready after {} s", lasted.as_secs())))
+                    }
+                    Answer::Failed(reason) if lasted >= self.patience.retry_failed => {
+                        Some((Action::Terminate, reason.clone()))
+                    }
+                    _ => None,
+                };
+                if let Some((signal, fault)) = ending {
+                    let cause = Cause::Fault(fault);
+                    self.phase = Phase::Ending { signal: Some(signal), kill_at: None, cause };
                 }
             }
             _ => {}

@@ -4,6 +4,7 @@ use super::*;
 
 const PATIENCE: Patience = Patience {
     hung_after: Duration::from_secs(20),
+    starting_at_most: Duration::from_secs(900),
     grace: Duration::from_secs(5),
     first_pause: Duration::from_millis(200),
     longest_pause: Duration::from_secs(30),
@@ -77,7 +78,7 @@ fn a_worker_that_stops_answering_is_killed_without_being_asked_first() {
 }
 
 #[test]
-fn loading_may_take_as_long_as_it_answers() {
+fn loading_may_take_minutes_as_long_as_it_answers() {
     let mut policy = Policy::new(PATIENCE, s(0));
     policy.poll(s(0));
     policy.handle(s(0), Input::Spawned { pid: 1 });
@@ -87,6 +88,18 @@ fn loading_may_take_as_long_as_it_answers() {
     }
     assert_eq!(policy.state(), State::Starting);
     assert_eq!(policy.detail().as_deref(), Some("reads weights"));
+}
+
+#[test]
+fn a_worker_that_loads_for_ever_is_started_afresh() {
+    let mut policy = Policy::new(PATIENCE, s(0));
+    policy.poll(s(0));
+    policy.handle(s(0), Input::Spawned { pid: 1 });
+    policy.handle(s(890), Input::Answered(Answer::Loading(None)));
+    assert_eq!((policy.poll(s(890)), policy.deadline()), (None, Some(s(900))));
+    assert_eq!(policy.poll(s(900)), Some(Action::Kill));
+    policy.handle(s(900), exited());
+    assert_eq!(policy.last_exit(), Some("it was not ready after 900 s, so it was ended"));
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(crate) struct Worker {
 /// Common to all: see [`Patience`] for what each means and why.
 const USUAL: Patience = Patience {
     hung_after: Duration::from_secs(20),
+    starting_at_most: Duration::from_secs(900),
     // The portal lets running answers go on for ten seconds, the engine for five.
     grace: Duration::from_secs(12),
     first_pause: Duration::from_millis(100),
