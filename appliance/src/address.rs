@@ -32,16 +32,54 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     })
 }
 
-/// What to type into a browser to reach a socket.
-pub(crate) fn url(listening: SocketAddr) -> String {
-    let ip = if listening.ip().is_unspecified() {
-        lan_address().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
-    } else {
-        listening.ip()
-    };
-    match listening.port() {
-        80 => format!("http://{}", bracketed(ip)),
-        port => format!("http://{}:{port}", bracketed(ip)),
+/// Where the page is, for people.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    listening: SocketAddr,
+    ip: IpAddr,
+}
+
+impl Page {
+    /// Of a socket that listens.
+    pub(crate) fn at(listening: SocketAddr) -> Page {
+        let ip = if listening.ip().is_unspecified() {
+            lan_address().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+        } else {
+            listening.ip()
+        };
+        Page { listening, ip }
+    }
+
+    /// What to type into a browser.
+    pub(crate) fn url(self) -> String {
+        match self.listening.port() {
+            80 => format!("http://{}", bracketed(self.ip)),
+            port => format!("http://{}:{port}", bracketed(self.ip)),
+        }
+    }
+
+    /// What `banyan run` prints once members are served.
+    pub(crate) fn greeting(self) -> String {
+        let url = self.url();
+        let port = self.listening.port();
+        let mut text = format!("\n  Banyan answers at  {url}\n\n");
+        if !self.ip.is_loopback() {
+            if let Some(code) = qr(&url) {
+                text.push_str(&code);
+                text.push_str("\n\n");
+            }
+            text.push_str("  Phones in the same network: scan the code, or type the address.\n");
+        } else if self.listening.ip().is_unspecified() {
+            text.push_str("  This machine is in no network yet: only a browser on it reaches the page.\n");
+        }
+        if self.listening.ip().is_unspecified() {
+            text.push_str("  It listens on every network of this machine; ");
+            text.push_str(&format!("--listen 127.0.0.1:{port} keeps it to this machine.\n"));
+        }
+        text.push_str(
+            "  Ctrl-C stops it. In another terminal: banyan ask \"…\", banyan status, banyan doctor.\n",
+        );
+        text
     }
 }
 
@@ -77,23 +115,6 @@ fn of_an_interface() -> Option<IpAddr> {
         .find(|ip| !ip.is_loopback())
 }
 
-/// What `banyan run` prints once members are served.
-pub(crate) fn greeting(url: &str, listening: SocketAddr) -> String {
-    let mut text = format!("\n  Banyan answers at  {url}\n");
-    if let Some(code) = qr(url).filter(|_| !listening.ip().is_loopback()) {
-        text.push('\n');
-        text.push_str(&code);
-        text.push_str("\n\n  Phones in the same network: scan the code, or type the address.\n");
-    }
-    if listening.ip().is_unspecified() {
-        text.push_str("  It listens on every network of this machine; --listen 127.0.0.1:8080 keeps it to this machine.\n");
-    }
-    text.push_str(
-        "  Ctrl-C stops it. In another terminal: banyan ask \"…\", banyan status, banyan doctor.\n",
-    );
-    text
-}
-
 /// A QR code in half blocks; light on dark, with the quiet zone that cameras need.
 fn qr(text: &str) -> Option<String> {
     let code = QrCode::new(text).ok()?;
@@ -113,6 +134,10 @@ mod tests {
         assert!(message.contains(&taken.port().to_string()) && message.contains("--listen"), "{message}");
     }
 
+    fn page(ip: &str, listening: &str) -> Page {
+        Page { ip: ip.parse().unwrap(), listening: listening.parse().unwrap() }
+    }
+
     #[test]
     fn addresses_are_written_as_browsers_want_them() {
         for (listening, expected) in [
@@ -120,16 +145,21 @@ mod tests {
             ("10.0.0.1:80", "http://10.0.0.1"),
             ("[fd00::1]:8080", "http://[fd00::1]:8080"),
         ] {
-            assert_eq!(url(listening.parse().unwrap()), expected);
+            assert_eq!(Page::at(listening.parse().unwrap()).url(), expected);
         }
-        assert!(!url("0.0.0.0:8080".parse().unwrap()).contains("0.0.0.0"));
+        assert!(!Page::at("0.0.0.0:8080".parse().unwrap()).url().contains("0.0.0.0"));
     }
 
     #[test]
     fn the_greeting_has_a_code_for_phones_unless_they_cannot_reach_the_box() {
-        let code =
-            |listening: &str| greeting("http://10.0.0.1:8080", listening.parse().unwrap()).contains('█');
-        assert!(code("0.0.0.0:8080"));
-        assert!(!code("127.0.0.1:8080"));
+        for (ip, listening, code, network) in [
+            ("10.0.0.1", "0.0.0.0:8080", true, false),
+            ("127.0.0.1", "0.0.0.0:8080", false, true),
+            ("127.0.0.1", "127.0.0.1:8080", false, false),
+        ] {
+            let text = page(ip, listening).greeting();
+            assert_eq!(text.contains('█'), code, "{text}");
+            assert_eq!(text.contains("in no network"), network, "{text}");
+        }
     }
 }

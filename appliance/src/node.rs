@@ -25,7 +25,7 @@ pub(crate) async fn serve(paths: &Paths, listen: Listen) -> Result<()> {
     let listener = TcpListener::from_std(listener).context("the listening socket cannot be used")?;
     let listening = listener.local_addr()?;
     let config = PortalConfig {
-        public_url: Some(address::url(listening)),
+        public_url: Some(address::Page::at(listening).url()),
         ..PortalConfig::new(paths.engine_socket(), &paths.data)
     };
     let own_socket = open_socket(paths.node_socket()).await?;

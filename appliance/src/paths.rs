@@ -138,11 +138,11 @@ fn absolute(path: PathBuf) -> PathBuf {
 /// `libonnxruntime.so`, or the highest of `libonnxruntime.so.*` in name order.
 fn newest_library(folder: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).ok()?.flatten();
-    let is_library = |path: &PathBuf| {
+    let is_library = |path: &Path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         name == "libonnxruntime.so" || name.starts_with("libonnxruntime.so.")
     };
-    entries.map(|entry| entry.path()).filter(is_library).max()
+    entries.map(|entry| entry.path()).filter(|path| is_library(path) && path.exists()).max()
 }
 
 #[cfg(test)]

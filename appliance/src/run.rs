@@ -13,9 +13,8 @@ pub(crate) async fn command(paths: &Paths, listen: Option<SocketAddr>) -> Result
     // Before the port: "a box is running already" says more than "the port is taken".
     let lock = supervisor::lock::take(&paths.run_dir, &paths.data)?;
     let listener = address::listen(listen.unwrap_or(profile.portal.listen))?;
-    let listening = listener.local_addr()?;
-    let url = address::url(listening);
-    let greet = |url: &str| println!("{}", address::greeting(url, listening));
-    supervisor::run(paths, &profile.name, lock, listener, url, greet).await?;
+    let page = address::Page::at(listener.local_addr()?);
+    let greet = || println!("{}", page.greeting());
+    supervisor::run(paths, &profile.name, lock, listener, page.url(), greet).await?;
     Ok(())
 }

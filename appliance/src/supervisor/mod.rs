@@ -67,7 +67,7 @@ pub(crate) async fn run(
     lock: Lock,
     listener: TcpListener,
     address: String,
-    ready: impl FnOnce(&str),
+    ready: impl FnOnce(),
 ) -> Result<(), SupervisorError> {
     let mut terminated = signal(SignalKind::terminate()).map_err(SupervisorError::Signals)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(SupervisorError::Signals)?;
@@ -80,7 +80,7 @@ pub(crate) async fn run(
         if supervisor.serves_members()
             && let Some(ready) = ready.take()
         {
-            ready(&supervisor.address);
+            ready();
         }
         let deadline = supervisor.deadline();
         let event = tokio::select! {

@@ -1,7 +1,8 @@
 //! `cargo xtask run`: from a clean clone to an address that answers; the second time in seconds, without a network.
 
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -31,11 +32,24 @@ pub(crate) fn command(args: &Args) -> Result<()> {
         None => default_data()?,
     };
     packs::import_into(&data, &banyan, &ready)?;
+    link_library(&data, &ready.ort_lib)?;
     let mut command = Command::new(&banyan);
     command.arg("--data").arg(&data).arg("run").arg("--listen").arg(format!("0.0.0.0:{}", args.port));
-    command.arg("--ort-lib").arg(&ready.ort_lib).args(&args.more);
+    command.args(&args.more);
     // From here on this process is the box, so that Ctrl-C and signals reach it directly.
     Err(command.exec()).with_context(|| format!("could not start {}", banyan.display()))
+}
+
+/// Puts ONNX Runtime where every `banyan` command looks for it by itself.
+fn link_library(data: &Path, library: &Path) -> Result<()> {
+    let place = data.join("lib/libonnxruntime.so");
+    if std::fs::read_link(&place).is_ok_and(|target| target == library) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(data.join("lib"))?;
+    // An older link, or none.
+    let _ = std::fs::remove_file(&place);
+    symlink(library, &place).with_context(|| format!("could not create {}", place.display()))
 }
 
 /// The binary that people get.
