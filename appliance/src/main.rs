@@ -4,6 +4,7 @@ mod address;
 mod ask;
 mod cli;
 mod doctor;
+mod huge_pages;
 mod infer;
 mod key;
 mod lifeline;
@@ -61,6 +62,7 @@ fn dispatch(paths: &Paths, command: Command) -> Result<ExitCode> {
             on_many_threads(node::serve(paths, listen))?;
         }
         Command::Infer { supervised_by } => {
+            huge_pages::ensure();
             tie(supervised_by, c"banyan-infer")?;
             on_many_threads(infer::serve(paths))?;
         }

@@ -32,6 +32,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn command(paths: &Paths, store: &Store, args: &Args) -> Result<()> {
+    // As the engine runs.
+    crate::huge_pages::ensure();
     let pack = store.open(&args.name)?;
     if pack.manifest().kind != Kind::Decoder {
         bail!("{} makes embeddings; only models that answer are measured", args.name);

@@ -2,9 +2,29 @@
 
 use crate::forward::ForwardError;
 use crate::kv::{KvLayout, KvSlab};
+use nix::sys::mman::{MmapAdvise, madvise};
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::Session;
 use ort::value::{Shape, Tensor, TensorRefMut};
+use std::ptr::NonNull;
+
+/// Asks for pages of the ordinary size. The process runs with huge pages for its weights (`banyan infer` sees to it),
+/// but here they would take 2 MiB for the first token of every head of every layer. Before the first write; where the
+/// system refuses, the slab takes more memory and nothing else changes.
+fn small_pages(buffer: &mut [f32]) {
+    let page = 4096;
+    let Some(memory) = NonNull::new(buffer.as_mut_ptr()) else { return };
+    let before = memory.align_offset(page);
+    let bytes = size_of_val(buffer).saturating_sub(before * size_of::<f32>()) / page * page;
+    if bytes == 0 {
+        return;
+    }
+    // SAFETY: the range lies within `buffer`, and this advice changes no contents.
+    let advised = unsafe { madvise(memory.add(before).cast(), bytes, MmapAdvise::MADV_NOHUGEPAGE) };
+    if let Err(error) = advised {
+        tracing::debug!(%error, "the system does not take advice on the key/value memory");
+    }
+}
 
 /// The slab's memory.
 pub(super) enum Slab {
@@ -25,7 +45,11 @@ impl Slab {
         session: &Session,
         device: Option<AllocationDevice<'static>>,
     ) -> Result<Slab, ort::Error> {
-        let Some(device) = device else { return Ok(Slab::Host(KvSlab::new(layout))) };
+        let Some(device) = device else {
+            let mut slab = KvSlab::new(layout);
+            (0..2 * layout.layers).for_each(|index| small_pages(slab.buffer_mut(index).as_mut_slice()));
+            return Ok(Slab::Host(slab));
+        };
         let allocator = Allocator::new(session, info(&device)?)?;
         let shape = [layout.slots, layout.kv_heads, layout.capacity, layout.head_dim];
         let buffers = (0..2 * layout.layers)
