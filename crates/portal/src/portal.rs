@@ -173,6 +173,7 @@ fn documented() -> OpenApiRouter<Portal> {
         .routes(routes!(v1::completions))
         .routes(routes!(v1::embeddings))
         .routes(routes!(v1::models))
+        .routes(routes!(v1::model))
 }
 
 #[derive(OpenApi)]

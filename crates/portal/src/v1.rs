@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use banyan_openai::{
     ApiError, ChatRequest, ChatResponse, ClientError, CompletionRequest, CompletionResponse,
-    EmbeddingRequest, EmbeddingResponse, ErrorBody, ModelList,
+    EmbeddingRequest, EmbeddingResponse, ErrorBody, Model, ModelList,
 };
 use http::{HeaderMap, HeaderValue, Request, header};
 
@@ -92,6 +92,27 @@ pub(crate) async fn embeddings(
     responses((status = 200, body = ModelList), (status = 401, description = "No valid API key", body = ErrorBody))
 )]
 pub(crate) async fn models(
+    portal: State<Portal>,
+    visit: Extension<Visit>,
+    request: Request<Body>,
+) -> Response {
+    forward(portal, visit, request).await
+}
+
+/// One model on the box.
+#[utoipa::path(
+    get,
+    path = "/v1/models/{model}",
+    tag = "openai",
+    params(("model" = String, Path, description = "The name, as `/v1/models` lists it")),
+    security(("api_key" = [])),
+    responses(
+        (status = 200, body = Model),
+        (status = 401, description = "No valid API key", body = ErrorBody),
+        (status = 404, description = "No model of this name serves", body = ErrorBody),
+    )
+)]
+pub(crate) async fn model(
     portal: State<Portal>,
     visit: Extension<Visit>,
     request: Request<Body>,
