@@ -84,7 +84,8 @@ export function checkBox(): Promise<void> {
 export function watchBox(): void {
   const again = (): void => {
     misses = 0
-    void checkBox()
+    // An answer that is on its way may have been given before things changed: it does not count as one to this.
+    void (asking ?? Promise.resolve()).then(checkBox)
   }
   document.addEventListener('visibilitychange', () => (document.visibilityState === 'visible' ? again() : clearTimeout(timer)))
   window.addEventListener('online', again)
