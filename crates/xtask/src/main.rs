@@ -1,7 +1,7 @@
 //! `cargo xtask …`: everything a developer runs, in Rust, with nothing to install before it.
 //!
 //! Map: [`setup`] fetches what the box needs, pinned by hash ([`pins`]); [`web`] and [`packs`] prepare the page and
-//! the models; [`run`], [`test`], [`check`] and [`bench`] are the commands; [`running_box`] is a real box started for
+//! the models; [`run`], [`mod@test`], [`check`] and [`mod@bench`] are the commands; [`running_box`] is a real box started for
 //! tests and benches.
 //!
 //! What it does not do: it holds no rule of the product. Deleting this crate would change no answer of the box.
