@@ -20,7 +20,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use banyan_openai::{
-    ApiError, ChatChunk, ChatRequest, ChatStream, Client, ClientError, FinishReason, HealthStatus, Usage,
+    ApiError, ChatChunk, ChatMessage, ChatRequest, ChatStream, Client, ClientError, FinishReason,
+    HealthStatus, Role, Usage,
 };
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout};
@@ -108,12 +109,17 @@ impl Failure {
     }
 }
 
+/// How the model is asked to behave towards members, who cannot say it themselves. Left out, a model's template puts
+/// its maker's own words there; with those the starter model answers nonsense.
+const GUIDE: &str = "You are a helpful assistant.";
+
 /// The events of one answer. The last is `Done` or `Failed`.
 pub(crate) fn answer(
     engine: Client,
-    request: ChatRequest,
+    mut request: ChatRequest,
     patience: Patience,
 ) -> impl Stream<Item = AnswerEvent> + Send {
+    request.messages.insert(0, ChatMessage::new(Role::System, GUIDE));
     let answer = Answer {
         state: State::Asking(Box::pin(begin(engine.clone(), request.clone()))),
         engine,

@@ -1,6 +1,6 @@
 //! What members meet: pages that work without JavaScript, the web app, and the APIs.
 //!
-//! * [`Portal`] answers requests; [`serve`] brings them in, with limits on how many and how long.
+//! * [`Portal`] answers requests; [`serve()`] brings them in, with limits on how many and how long.
 //! * Pages (`pages`) are written by the server and work on any phone with a browser. The web app (`assets`) mounts
 //!   over them where it can.
 //! * `/api` is the web app's, `/v1` is OpenAI's for programs with a key ([`ApiKeys`]).

@@ -208,3 +208,18 @@ async fn the_status_says_how_the_engine_is() {
         assert!(text.contains(&format!("\"state\":\"{state}\"")), "{text}");
     }
 }
+
+#[tokio::test]
+async fn the_page_and_the_app_tell_the_model_how_to_behave_before_the_member_speaks() {
+    let portal = TestBox::start().await;
+    let engine = portal.engine([Act::Say(vec!["Yes."]), Act::Say(vec!["Yes."])]);
+    portal.ask_by_api("Is it so?").await;
+    portal.ask_on_page("Is it so?", "").await;
+    let questions = engine.questions();
+    assert_eq!(questions.len(), 2);
+    for question in questions {
+        let system = question.find(r#""role":"system""#).expect("a system message");
+        let user = question.find(r#""role":"user""#).expect("the member's message");
+        assert!(system < user, "{question}");
+    }
+}

@@ -4,16 +4,16 @@
 //!
 //! | name | type | shape | meaning |
 //! |---|---|---|---|
-//! | `input_ids` | i64 | [B, S] | tokens, right-padded |
-//! | `seqlens_k` | i32 | [B] | tokens of the row including this step, minus one; 0 for an idle row |
-//! | `total_len` | i32 | [] | the most tokens any row has, this step included |
-//! | `query_lens` | i32 | [B] | valid tokens of the row in this step; 0 marks an idle row |
-//! | `logit_idx` | i64 | [R] | flat positions `b * S + s` whose logits are wanted |
-//! | `past_k_{i}`, `past_v_{i}` | f32 | [B, kv heads, L, head dim] | bound to the same memory as `present_…` |
-//! | `logits` | f32 | [R, vocab] | |
+//! | `input_ids` | i64 | `[B, S]` | tokens, right-padded |
+//! | `seqlens_k` | i32 | `[B]` | tokens of the row including this step, minus one; 0 for an idle row |
+//! | `total_len` | i32 | `[]` | the most tokens any row has, this step included |
+//! | `query_lens` | i32 | `[B]` | valid tokens of the row in this step; 0 marks an idle row |
+//! | `logit_idx` | i64 | `[R]` | flat positions `b * S + s` whose logits are wanted |
+//! | `past_k_{i}`, `past_v_{i}` | f32 | `[B, kv heads, L, head dim]` | bound to the same memory as `present_…` |
+//! | `logits` | f32 | `[R, vocab]` | |
 //!
-//! The graph with adapters has `adapter_idx` i64 [B] besides, and for each layer and [`LoraModule`] the optional
-//! `lora_a_{m}_{i}` f32 [adapters, in, rank] and `lora_b_{m}_{i}` f32 [adapters, rank, out], the latter times alpha / rank.
+//! The graph with adapters has `adapter_idx` i64 `[B]` besides, and for each layer and [`LoraModule`] the optional
+//! `lora_a_{m}_{i}` f32 `[adapters, in, rank]` and `lora_b_{m}_{i}` f32 `[adapters, rank, out]`, the latter times alpha / rank.
 
 /// Version of this contract; a pack of another version is refused.
 pub const VERSION: u32 = 1;
