@@ -6,7 +6,7 @@
 //!
 //! # Invariants
 //! - Weights pass through in blocks of rows ([`ROW_CHUNK_BYTES`]); no tensor is held whole, whatever its size.
-//! - What a quantized source stores is kept exactly wherever ONNX Runtime can express it ([`linear`](self)): see
+//! - What a quantized source stores is kept exactly wherever ONNX Runtime can express it: see
 //!   `linear.rs` for the forms and why they are what they are.
 //! - Both graphs of a decoder (with and without adapter inputs) point into the same `weights.bin`.
 
@@ -40,7 +40,7 @@ pub const ROW_CHUNK_BYTES: usize = 4 << 20;
 /// How many bits the weights of a *float* source get. A quantized source keeps its own precision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Bits {
-    /// Four where the measured error stays under [`quantize::FOUR_BIT_LIMIT`](self), eight elsewhere.
+    /// Four where the measured error stays under `FOUR_BIT_LIMIT` in `quantize.rs`, eight elsewhere.
     #[default]
     Auto,
     /// Four bits with a scale and a minimum for every 32 weights.
