@@ -101,8 +101,8 @@ pub fn bench(dir: &Path, options: &BenchOptions<'_>) -> Result<BenchReport, Engi
     let mut runner = OrtRunner::open(&environment, &manifest.name, &pack.graph_path(), &runner_options)?;
     let prompt = synthetic_prompt(prompt_len, manifest.architecture.vocab);
     // Weights are packed and pages touched in the first run; no answer ever pays for that.
-    runner.prefill(0, 0, &prompt[..prompt_len.min(8)], LogitsWanted::Last)?;
-    runner.decode(&[Some(DecodeInput { token: 1, past: 1 })])?;
+    runner.prefill(0, 0, &prompt[..prompt_len.min(8)], 0, LogitsWanted::Last)?;
+    runner.decode(&[Some(DecodeInput::base(1, 1))])?;
     let load = began.elapsed();
     let rounds = (0..options.repeats.max(1))
         .map(|_| round(&mut runner, &prompt, options.chunk, generate))
@@ -134,7 +134,7 @@ fn round(
     for part in prompt.chunks(chunk) {
         let last = past + part.len() == prompt.len();
         let wanted = if last { LogitsWanted::Last } else { LogitsWanted::None };
-        let logits = runner.prefill(0, past, part, wanted)?;
+        let logits = runner.prefill(0, past, part, 0, wanted)?;
         past += part.len();
         if last {
             token = sampler.pick(logits, &mut scratch).token;
@@ -143,7 +143,7 @@ fn round(
     let prefill = start.stop(prompt.len());
     let start = Clock::start();
     for _ in 1..generate {
-        let logits = runner.decode(&[Some(DecodeInput { token, past })])?;
+        let logits = runner.decode(&[Some(DecodeInput::base(token, past))])?;
         token = sampler.pick(logits, &mut scratch).token;
         past += 1;
     }

@@ -8,6 +8,15 @@ pub struct DecodeInput {
     pub token: u32,
     /// Tokens that the row holds already.
     pub past: usize,
+    /// The adapter the row is computed with; 0 is the base model.
+    pub adapter: u32,
+}
+
+impl DecodeInput {
+    /// A token computed with the base model.
+    pub fn base(token: u32, past: usize) -> DecodeInput {
+        DecodeInput { token, past, adapter: 0 }
+    }
 }
 
 /// Which positions of a prefill chunk need their logits. The head over the vocabulary is the widest layer, so it is
@@ -30,13 +39,14 @@ pub trait Forward: Send {
     /// Logits of a position.
     fn vocab(&self) -> usize;
 
-    /// Computes `tokens` in row `slot` from position `past`. Returns a row of logits for each wanted position
+    /// Computes `tokens` in row `slot` from position `past`, with `adapter` (0 is the base model). Returns a row of logits for each wanted position
     /// (nothing to rely on for [`LogitsWanted::None`]).
     fn prefill(
         &mut self,
         slot: usize,
         past: usize,
         tokens: &[u32],
+        adapter: u32,
         wanted: LogitsWanted,
     ) -> Result<&mut [f32], ForwardError>;
 

@@ -102,7 +102,7 @@ pub(crate) fn chat_model(
             scored: 1,
         };
         let mut runner = OrtRunner::open(environment, &manifest.name, &pack.graph_path(), &options)?;
-        runner.prefill(0, 0, &[0], LogitsWanted::Last)?;
+        runner.prefill(0, 0, &[0], 0, LogitsWanted::Last)?;
         Ok(runner)
     })?;
     let limits = Limits {

@@ -75,6 +75,19 @@ impl Prompter {
         Ok(self.with_bos(self.encode(&text)?))
     }
 
+    /// How many tokens at the beginning of `prompt`, made by [`Prompter::chat`] of `turns`, come from the first `messages` turns
+    /// alone, whatever is said after them. 0 where the template does not render them alone.
+    pub fn shared_tokens(&self, prompt: &[u32], turns: &[(&str, &str)], messages: Option<u32>) -> usize {
+        let count = messages.map_or(0, |n| n as usize).min(turns.len());
+        let (Some(template), 1..) = (self.template.as_ref(), count) else { return 0 };
+        let contents: Vec<_> = turns[..count].iter().map(|(_, content)| self.defuse(content)).collect();
+        let shared: Vec<Message<'_>> =
+            turns.iter().zip(&contents).map(|((role, _), content)| Message { role, content }).collect();
+        let Ok(text) = template.render(&shared, false) else { return 0 };
+        let Ok(shared) = self.encode(&text).map(|tokens| self.with_bos(tokens)) else { return 0 };
+        shared.iter().zip(prompt).take_while(|(a, b)| a == b).count()
+    }
+
     /// A plain text to continue.
     pub fn text(&self, text: &str) -> Result<Vec<u32>, PromptError> {
         Ok(self.with_bos(self.encode(text)?))

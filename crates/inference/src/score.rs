@@ -77,7 +77,7 @@ impl Scorer {
     ) -> Result<(), EngineError> {
         let vocab = self.runner.vocab();
         for (n, chunk) in tokens.chunks(CHUNK).enumerate() {
-            let logits = self.runner.prefill(0, n * CHUNK, chunk, LogitsWanted::All)?;
+            let logits = self.runner.prefill(0, n * CHUNK, chunk, 0, LogitsWanted::All)?;
             for (i, row) in logits.chunks_exact(vocab).enumerate() {
                 each(n * CHUNK + i, row);
             }

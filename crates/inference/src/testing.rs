@@ -100,6 +100,7 @@ impl Forward for ScriptedModel {
         slot: usize,
         past: usize,
         tokens: &[u32],
+        _adapter: u32,
         wanted: LogitsWanted,
     ) -> Result<&mut [f32], ForwardError> {
         self.count(1)?;

@@ -23,6 +23,13 @@ pub struct ChatRequest {
     /// How many alternatives to return at each position (0 to 20), with `logprobs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_logprobs: Option<u32>,
+    /// Who may share the computed prompt with this request; absent keeps it out of the cache. vLLM's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_salt: Option<String>,
+    /// So many messages at the beginning are the same for everybody and may be shared by all (Banyan's own portal says so; it
+    /// removes what other clients say here).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_messages: Option<u32>,
     /// How tokens are picked and when to stop.
     #[serde(flatten)]
     pub sampling: Sampling,

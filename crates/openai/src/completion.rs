@@ -21,6 +21,9 @@ pub struct CompletionRequest {
     /// How many alternatives to return at each position, with the log probabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<u32>,
+    /// Who may share the computed prompt with this request; absent keeps it out of the cache. vLLM's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_salt: Option<String>,
     /// How tokens are picked and when to stop.
     #[serde(flatten)]
     pub sampling: Sampling,

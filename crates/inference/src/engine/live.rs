@@ -11,6 +11,7 @@ use tokio::sync::mpsc::error::TrySendError;
 /// Everything the thread keeps of a sequence, beside what the scheduler knows.
 pub(super) struct Live {
     pub(super) prompt: Vec<u32>,
+    pub(super) adapter: u32,
     /// The token that the next decode run computes.
     pub(super) next: u32,
     pub(super) outbox: Outbox,
@@ -28,10 +29,11 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new(submission: Submission, detokenizer: Detokenizer) -> Live {
-        let Submission { request: Request { prompt, max_tokens, sampling, stop }, events, place } =
-            submission;
+        let Submission { request, events, place } = submission;
+        let Request { prompt, max_tokens, sampling, stop, adapter, scope: _ } = request;
         Live {
             next: 0,
+            adapter,
             outbox: Outbox::new(events),
             arrived: Instant::now(),
             started: None,

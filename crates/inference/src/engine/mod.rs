@@ -43,6 +43,20 @@ pub struct Request {
     pub sampling: Settings,
     /// Texts that end the answer and are not part of it.
     pub stop: Vec<String>,
+    /// The adapter to answer with; 0 is the base model.
+    pub adapter: u32,
+    /// With whom the computed prompt may be shared.
+    pub scope: CacheScope,
+}
+
+/// With whom the keys and values of a prompt may be shared: whoever asks with a prompt that begins alike gets its first
+/// token sooner, and so could tell that somebody has asked this before. Therefore only what is everybody's is shared with everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CacheScope {
+    /// So many tokens at the beginning are the same for everyone who asks (the policy).
+    pub shared: usize,
+    /// Who may share the rest; `None` keeps it out of the cache.
+    pub private: Option<u64>,
 }
 
 /// A token whose log probability was asked for.

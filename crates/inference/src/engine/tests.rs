@@ -25,6 +25,8 @@ fn ask(prompt: &str) -> Request {
         max_tokens: None,
         sampling: Settings { temperature: 0.0, ..Settings::default() },
         stop: Vec::new(),
+        adapter: 0,
+        scope: CacheScope::default(),
     }
 }
 

@@ -166,7 +166,7 @@ impl Worker {
             live.started.get_or_insert(began);
             let tokens = &live.prompt[chunk.start..chunk.start + chunk.count];
             let wanted = if chunk.last { LogitsWanted::Last } else { LogitsWanted::None };
-            let logits = self.model.prefill(chunk.slot, chunk.start, tokens, wanted)?;
+            let logits = self.model.prefill(chunk.slot, chunk.start, tokens, live.adapter, wanted)?;
             self.shared.metrics.prefill_step(chunk.count, began.elapsed());
             if self.scheduler.prefilled(chunk.id, chunk.count) {
                 let room = self.scheduler.limits().capacity - live.prompt.len();
@@ -178,8 +178,11 @@ impl Worker {
             let began = Instant::now();
             self.inputs.clear();
             for row in &plan.decode {
-                let live = row.and_then(|row| self.live.get(&row.id).map(|live| (row.past, live.next)));
-                self.inputs.push(live.map(|(past, token)| DecodeInput { token, past }));
+                let input = row.and_then(|row| {
+                    let live = self.live.get(&row.id)?;
+                    Some(DecodeInput { token: live.next, past: row.past, adapter: live.adapter })
+                });
+                self.inputs.push(input);
             }
             let vocab = self.model.vocab();
             let logits = self.model.decode(&self.inputs)?;

@@ -190,6 +190,7 @@ impl Forward for OrtRunner {
         slot: usize,
         past: usize,
         tokens: &[u32],
+        _adapter: u32,
         wanted: LogitsWanted,
     ) -> Result<&mut [f32], ForwardError> {
         self.check(slot, past, tokens.len())?;

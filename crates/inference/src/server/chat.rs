@@ -31,8 +31,14 @@ pub(super) async fn chat(
             .collect::<Result<Vec<_>, banyan_openai::ContentError>>()
             .map_err(|e| ApiError::invalid_param("messages", e.to_string()))?;
         let turns: Vec<(&str, &str)> = turns.iter().map(|(role, text)| (*role, text.as_str())).collect();
+        let prompt = model.prompter.chat(&turns)?;
         let events = model.engine.submit(Request {
-            prompt: model.prompter.chat(&turns)?,
+            adapter: 0,
+            scope: request::scope(
+                chat.cache_salt.as_deref(),
+                model.prompter.shared_tokens(&prompt, &turns, chat.shared_messages),
+            ),
+            prompt,
             max_tokens: request::max_tokens(chat.max_tokens())?,
             sampling,
             stop: request::stops(&chat.sampling)?,

@@ -46,6 +46,8 @@ pub(super) async fn completions(
         };
         let max_tokens = completion.sampling.max_tokens.or(Some(DEFAULT_MAX_TOKENS));
         let events = model.engine.submit(Request {
+            adapter: 0,
+            scope: request::scope(completion.cache_salt.as_deref(), 0),
             prompt,
             max_tokens: request::max_tokens(max_tokens)?,
             sampling: request::settings(&completion.sampling, completion.logprobs, bias)?,

@@ -1,6 +1,7 @@
 //! From OpenAI's request fields to the engine's own, refusing what cannot be honoured by its name.
 
 use super::Refusal;
+use crate::engine::CacheScope;
 use crate::error::SubmitError;
 use crate::prompt::PromptError;
 use crate::sampler::Settings;
@@ -115,6 +116,15 @@ pub(super) fn settings(
     };
     settings.check().map_err(|e| Refusal(ApiError::invalid_param(e.name, e.to_string())))?;
     Ok(settings)
+}
+
+/// With whom a prompt may be shared. The salt is a name that only the portal knows; its hash is enough to tell scopes apart.
+pub(super) fn scope(salt: Option<&str>, shared: usize) -> CacheScope {
+    let private = salt.map(|salt| {
+        let hash = blake3::hash(salt.as_bytes());
+        u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes"))
+    });
+    CacheScope { shared, private }
 }
 
 /// The stop texts, checked.

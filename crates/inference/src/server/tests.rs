@@ -338,6 +338,8 @@ async fn an_engine_that_breaks_ends_the_server_with_its_reason() {
         max_tokens: None,
         sampling: crate::sampler::Settings::default(),
         stop: Vec::new(),
+        adapter: 0,
+        scope: crate::engine::CacheScope::default(),
     };
     let _stream = engine.submit(request).unwrap();
     let prompter = Prompter::new(byte_tokenizer(), None, &TokenizerInfo::default());

@@ -32,14 +32,14 @@ fn rows_of_a_batch_that_join_at_different_times_compute_what_they_compute_alone(
     let mut model = runner(3, 128);
     let vocab = model.vocab();
     let (mut got_a, mut got_b) = (Vec::new(), Vec::new());
-    model.prefill(0, 0, &a[..20], LogitsWanted::None).unwrap();
+    model.prefill(0, 0, &a[..20], 0, LogitsWanted::None).unwrap();
     for (i, token) in a.iter().enumerate().skip(20) {
         // The second row joins when the first has written some of its answer, and both go on together.
         if i == 30 {
-            model.prefill(1, 0, &b[..10], LogitsWanted::None).unwrap();
+            model.prefill(1, 0, &b[..10], 0, LogitsWanted::None).unwrap();
         }
-        let second = (i >= 30).then(|| DecodeInput { token: b[i - 20], past: i - 20 });
-        let first = Some(DecodeInput { token: *token, past: i });
+        let second = (i >= 30).then(|| DecodeInput::base(b[i - 20], i - 20));
+        let first = Some(DecodeInput::base(*token, i));
         let rows: &[_] = if i >= 30 { &[first, second] } else { &[first] };
         let logits = model.decode(rows).unwrap();
         got_a.push(logits[..vocab].to_vec());
@@ -57,10 +57,10 @@ fn rows_of_a_batch_that_join_at_different_times_compute_what_they_compute_alone(
 fn a_prompt_in_chunks_is_the_prompt_at_once() {
     let tokens = scorer().tokens(TEXT).unwrap();
     let mut model = runner(1, 128);
-    let whole = model.prefill(0, 0, &tokens[..70], LogitsWanted::Last).unwrap().to_vec();
-    model.prefill(0, 0, &tokens[..33], LogitsWanted::None).unwrap();
-    model.prefill(0, 33, &tokens[33..50], LogitsWanted::Last).unwrap();
-    let chunked = model.prefill(0, 50, &tokens[50..70], LogitsWanted::Last).unwrap().to_vec();
+    let whole = model.prefill(0, 0, &tokens[..70], 0, LogitsWanted::Last).unwrap().to_vec();
+    model.prefill(0, 0, &tokens[..33], 0, LogitsWanted::None).unwrap();
+    model.prefill(0, 33, &tokens[33..50], 0, LogitsWanted::Last).unwrap();
+    let chunked = model.prefill(0, 50, &tokens[50..70], 0, LogitsWanted::Last).unwrap().to_vec();
     let off = kl_divergence(&whole, &chunked);
     println!("divergence of chunks: {off:.5}");
     assert!(off < NEAR, "{off}");
@@ -72,16 +72,15 @@ fn an_idle_row_between_two_others_changes_neither() {
     let mut model = runner(3, 128);
     let vocab = model.vocab();
     for (slot, from) in [(0, 0), (1, 5), (2, 10)] {
-        model.prefill(slot, 0, &tokens[from..from + 20], LogitsWanted::None).unwrap();
+        model.prefill(slot, 0, &tokens[from..from + 20], 0, LogitsWanted::None).unwrap();
     }
-    let (first, third) =
-        (DecodeInput { token: tokens[20], past: 20 }, DecodeInput { token: tokens[30], past: 20 });
+    let (first, third) = (DecodeInput::base(tokens[20], 20), DecodeInput::base(tokens[30], 20));
     let logits = model.decode(&[Some(first), None, Some(third)]).unwrap().to_vec();
     let truth = alone(&tokens[10..31]);
     let off = kl_divergence(truth.last().unwrap(), &logits[2 * vocab..]);
     assert!(off < NEAR, "{off}");
     // The idle row's own past is untouched: it goes on as if nothing had been.
-    let logits = model.decode(&[None, Some(DecodeInput { token: tokens[25], past: 20 })]).unwrap().to_vec();
+    let logits = model.decode(&[None, Some(DecodeInput::base(tokens[25], 20))]).unwrap().to_vec();
     let off = kl_divergence(alone(&tokens[5..26]).last().unwrap(), &logits[vocab..]);
     assert!(off < NEAR, "{off}");
 }
@@ -90,10 +89,10 @@ fn an_idle_row_between_two_others_changes_neither() {
 fn a_moved_row_goes_on_where_it_was() {
     let tokens = scorer().tokens(TEXT).unwrap();
     let mut model = runner(3, 128);
-    model.prefill(2, 0, &tokens[..40], LogitsWanted::None).unwrap();
-    model.prefill(0, 0, &tokens[50..90], LogitsWanted::None).unwrap();
+    model.prefill(2, 0, &tokens[..40], 0, LogitsWanted::None).unwrap();
+    model.prefill(0, 0, &tokens[50..90], 0, LogitsWanted::None).unwrap();
     model.move_row(2, 0, 40).unwrap();
-    let logits = model.decode(&[Some(DecodeInput { token: tokens[40], past: 40 })]).unwrap().to_vec();
+    let logits = model.decode(&[Some(DecodeInput::base(tokens[40], 40))]).unwrap().to_vec();
     let off = kl_divergence(alone(&tokens[..41]).last().unwrap(), &logits);
     assert!(off < NEAR, "{off}");
 }
@@ -104,8 +103,8 @@ fn a_slab_that_the_provider_allocated_computes_like_our_own() {
     let [own, provided] = [false, true].map(|device_slab| {
         let mut model = runner_with(2, 64, device_slab);
         assert_eq!(model.move_row(1, 0, 1).is_ok(), model.moves_rows());
-        model.prefill(1, 0, &tokens[..30], LogitsWanted::None).unwrap();
-        let rows = |i: usize| [None, Some(DecodeInput { token: tokens[i], past: i })];
+        model.prefill(1, 0, &tokens[..30], 0, LogitsWanted::None).unwrap();
+        let rows = |i: usize| [None, Some(DecodeInput::base(tokens[i], i))];
         model.decode(&rows(30)).unwrap();
         let vocab = model.vocab();
         model.decode(&rows(31)).unwrap()[vocab..].to_vec()
@@ -117,13 +116,13 @@ fn a_slab_that_the_provider_allocated_computes_like_our_own() {
 #[test]
 fn sizes_beyond_the_slab_are_refused_before_the_runtime_sees_them() {
     let mut model = runner(2, 64);
-    assert!(model.prefill(2, 0, &[1], LogitsWanted::Last).is_err());
-    assert!(model.prefill(0, 60, &[1; 5], LogitsWanted::Last).is_err());
-    assert!(model.prefill(0, 0, &[], LogitsWanted::Last).is_err());
-    assert!(model.decode(&[Some(DecodeInput { token: 1, past: 64 })]).is_err());
+    assert!(model.prefill(2, 0, &[1], 0, LogitsWanted::Last).is_err());
+    assert!(model.prefill(0, 60, &[1; 5], 0, LogitsWanted::Last).is_err());
+    assert!(model.prefill(0, 0, &[], 0, LogitsWanted::Last).is_err());
+    assert!(model.decode(&[Some(DecodeInput::base(1, 64))]).is_err());
     assert!(model.decode(&[None, None, None]).is_err());
     assert!(model.move_row(0, 5, 3).is_err());
-    assert!(model.prefill(0, 0, &[1, 2, 3], LogitsWanted::Last).is_ok(), "and it still works");
+    assert!(model.prefill(0, 0, &[1, 2, 3], 0, LogitsWanted::Last).is_ok(), "and it still works");
 }
 
 #[test]
