@@ -1,7 +1,7 @@
 //! `POST /v1/chat/completions`.
 
 use super::answer::{Head, Shape, TokenNames, streamed, to_json, whole};
-use super::{App, Refusal, body, off_thread, request};
+use super::{App, Refusal, body, model_name, off_thread, request};
 use crate::engine::{Request, ScoredToken};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -18,11 +18,9 @@ pub(super) async fn chat(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let bytes = body(bytes)?;
-    let models = app.models()?;
+    let model = app.chat(&model_name(&bytes)?).await?;
     let (events, shape, sampling) = off_thread(move || {
         let (chat, bias) = request::parse::<ChatRequest>(&bytes)?;
-        let model = models.chat.as_ref().ok_or_else(no_chat_model)?;
-        request::check_model(&chat.model, &model.name)?;
         let sampling = request::settings(&chat.sampling, chat.wanted_logprobs(), bias)?;
         let turns = chat
             .messages
@@ -54,14 +52,6 @@ pub(super) async fn chat(
         return Ok(streamed(events, shape, sampling.wants_usage()));
     }
     whole(events, shape).await
-}
-
-/// The refusal of a chat where only embeddings can be had.
-pub(super) fn no_chat_model() -> Refusal {
-    Refusal(ApiError::model_not_found(
-        "chat",
-        "no model that can chat; import one with `banyan model import FILE`",
-    ))
 }
 
 struct ChatShape {

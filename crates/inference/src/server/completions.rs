@@ -1,8 +1,7 @@
 //! `POST /v1/completions`: continue a text as it stands.
 
 use super::answer::{Head, Shape, TokenNames, streamed, to_json, whole};
-use super::chat::no_chat_model;
-use super::{App, Refusal, body, off_thread, request};
+use super::{App, Refusal, body, model_name, off_thread, request};
 use crate::engine::{Request, ScoredToken};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -22,11 +21,9 @@ pub(super) async fn completions(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let bytes = body(bytes)?;
-    let models = app.models()?;
+    let model = app.chat(&model_name(&bytes)?).await?;
     let (events, shape, sampling) = off_thread(move || {
         let (completion, bias) = request::parse::<CompletionRequest>(&bytes)?;
-        let model = models.chat.as_ref().ok_or_else(no_chat_model)?;
-        request::check_model(&completion.model, &model.name)?;
         let echo = completion.echo == Some(true);
         if echo && completion.logprobs.is_some() {
             return Err(Refusal(ApiError::invalid_param(

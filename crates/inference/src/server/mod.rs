@@ -27,7 +27,7 @@ mod tests;
 
 use crate::config::EngineConfig;
 use crate::error::EngineError;
-use crate::load;
+use crate::load::{self, ChatModel};
 use crate::metrics::Metrics;
 use axum::Router;
 use axum::body::Bytes;
@@ -142,7 +142,7 @@ enum Phase {
 
 /// What is loaded.
 struct Models {
-    chat: Option<load::ChatModel>,
+    chat: Option<Arc<ChatModel>>,
     embedding: Option<EmbeddingService>,
     /// What else should be loaded and is not.
     problem: Option<String>,
@@ -187,7 +187,10 @@ impl App {
         self.change(|state| state.providers.clone_from(&providers));
         let chat = load::first_of(&packs, Kind::Decoder).and_then(|pack| {
             let metrics = Arc::clone(&self.metrics);
-            load::chat_model(&environment, pack, config, &mut providers, metrics).map_err(&mut keep).ok()
+            load::chat_model(&environment, pack, config, &mut providers, metrics)
+                .map(Arc::new)
+                .map_err(&mut keep)
+                .ok()
         });
         let embedding = load::first_of(&packs, Kind::Encoder).and_then(|pack| {
             load::embedding_model(&environment, pack, config, &mut providers).map_err(&mut keep).ok()
@@ -214,6 +217,14 @@ impl App {
                 Err(Refusal(ApiError::engine_unavailable(format!("the engine cannot answer: {reason}"))))
             }
         }
+    }
+
+    /// The chat model of this name (empty: the default one), or why it cannot answer.
+    async fn chat(&self, name: &str) -> Result<Arc<ChatModel>, Refusal> {
+        let models = self.models()?;
+        let model = models.chat.as_ref().ok_or_else(no_chat_model)?;
+        request::check_model(name, &model.name)?;
+        Ok(Arc::clone(model))
     }
 
     /// Ready when the engine thread has ended without being told to.
@@ -252,6 +263,27 @@ fn body(bytes: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
         http::StatusCode::PAYLOAD_TOO_LARGE => Refusal(ApiError::too_large(MAX_BODY)),
         _ => Refusal(ApiError::invalid_request("the request's body could not be read")),
     })
+}
+
+/// The model that a request names; empty when it names none.
+fn model_name(body: &[u8]) -> Result<String, Refusal> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        #[serde(default)]
+        model: String,
+    }
+    let named: Result<Named, _> = serde_json::from_slice(body);
+    named
+        .map(|named| named.model)
+        .map_err(|e| Refusal(ApiError::invalid_request(format!("the request is not understood: {e}"))))
+}
+
+/// The refusal of a chat where only embeddings can be had.
+fn no_chat_model() -> Refusal {
+    Refusal(ApiError::model_not_found(
+        "chat",
+        "no model that can chat; import one with `banyan model import FILE`",
+    ))
 }
 
 /// Runs what takes processor time away from the sockets' threads.

@@ -32,7 +32,7 @@ fn paper_models(step_time: Duration, metrics: Arc<Metrics>) -> Models {
         engine: Engine::start(Box::new(model), options).unwrap(),
         prompter: Prompter::new(tokenizer, Some(template), &TokenizerInfo::default()),
     };
-    Models { chat: Some(chat), embedding: None, problem: None }
+    Models { chat: Some(Arc::new(chat)), embedding: None, problem: None }
 }
 
 /// A served engine on paper.
@@ -345,7 +345,8 @@ async fn an_engine_that_breaks_ends_the_server_with_its_reason() {
     let prompter = Prompter::new(byte_tokenizer(), None, &TokenizerInfo::default());
     let chat = ChatModel { name: "paper".into(), created: 0, engine, prompter };
     app.change(|state| {
-        state.phase = Phase::Ready(Arc::new(Models { chat: Some(chat), embedding: None, problem: None }));
+        state.phase =
+            Phase::Ready(Arc::new(Models { chat: Some(Arc::new(chat)), embedding: None, problem: None }));
     });
     let ended =
         tokio::time::timeout(Duration::from_secs(5), run(app, listener, std::future::pending())).await;
