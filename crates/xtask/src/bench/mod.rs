@@ -1,8 +1,10 @@
 //! `cargo xtask bench …`: figures about the real box, beside those of others where they can be had.
 
 mod engine;
+mod load;
 mod report;
 mod restart;
+mod serve;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -13,6 +15,8 @@ pub(crate) use report::Report;
 pub(crate) enum Bench {
     /// One stream beside llama.cpp on the same file: speed at one thread and at all, perplexity, divergence
     Engine(engine::Args),
+    /// Members against any server that speaks the OpenAI wire
+    Load(load::Args),
     /// Kill the engine under load and count the seconds until the box answers again
     Restart(restart::Args),
 }
@@ -20,6 +24,7 @@ pub(crate) enum Bench {
 pub(crate) fn command(bench: Bench) -> Result<()> {
     match bench {
         Bench::Engine(args) => engine::command(&args),
+        Bench::Load(args) => load::command(&args),
         Bench::Restart(args) => restart::command(&args),
     }
 }
