@@ -5,7 +5,7 @@ import type { Failure } from './chat/types'
 import type { Key } from './i18n'
 
 /** What a button under the failed answer offers. */
-export type Remedy = 'retry' | 'new' | 'none'
+export type Remedy = 'retry' | 'again' | 'new' | 'none'
 
 export interface Wording {
   /** Key of the sentence that says what happened. */
@@ -22,7 +22,10 @@ const WORDINGS: Record<string, Wording> = {
   connection_lost: { what: 'error.lost.what', todo: 'error.lost.todo', remedy: 'retry' },
   engine_unavailable: { what: 'error.engine.what', todo: 'error.engine.todo', remedy: 'retry', passing: true },
   engine_lost: { what: 'error.engineLost.what', todo: 'error.engineLost.todo', remedy: 'retry', passing: true },
-  queue_full: { what: 'error.busy.what', todo: 'error.busy.todo', remedy: 'retry' },
+  answer_gone: { what: 'error.gone.what', todo: 'error.gone.todo', remedy: 'again' },
+  quota: { what: 'error.quota.what', todo: 'error.quota.todo', remedy: 'retry' },
+  too_long_a_wait: { what: 'error.longWait.what', todo: 'error.longWait.todo', remedy: 'retry' },
+  busy: { what: 'error.busy.what', todo: 'error.busy.todo', remedy: 'retry' },
   context_length_exceeded: { what: 'error.tooLong.what', todo: 'error.tooLong.todo', remedy: 'new' },
   question_too_long: { what: 'error.questionTooLong.what', todo: 'error.questionTooLong.todo', remedy: 'none' },
 }
@@ -30,7 +33,8 @@ const WORDINGS: Record<string, Wording> = {
 /** Other names for the same: what matters to a member is one thing. */
 const ALIASES: Record<string, string> = {
   model_loading: 'engine_unavailable',
-  http_429: 'queue_full',
+  queue_full: 'busy',
+  http_429: 'busy',
   http_413: 'question_too_long',
 }
 

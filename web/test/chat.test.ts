@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { chat, ChatError, chatEvent, type ChatEvent } from '../src/api/chat'
+import { askBox, ChatError, chatEvent, listenAgain, stopAnswer } from '../src/api/chat'
+import type { ChatEvent } from '../src/api/events'
 
-function answering(body: string | string[], init: ResponseInit = {}): typeof fetch {
+function answering(body: string | string[], init: ResponseInit = { headers: { 'content-type': 'text/event-stream' } }): typeof fetch {
   const encoder = new TextEncoder()
   const parts = typeof body === 'string' ? [body] : body
   return () =>
@@ -21,7 +22,9 @@ function answering(body: string | string[], init: ResponseInit = {}): typeof fet
 async function collect(fetcher: typeof fetch): Promise<ChatEvent[]> {
   const events: ChatEvent[] = []
   const signal = new AbortController().signal
-  for await (const event of chat({ messages: [{ role: 'user', content: 'hello' }] }, 'sw', signal, fetcher)) events.push(event)
+  for await (const { event } of askBox({ messages: [{ role: 'user', content: 'hello' }] }, { language: 'sw', signal, fetcher })) {
+    if (event !== null) events.push(event)
+  }
   return events
 }
 
@@ -73,8 +76,49 @@ describe('asking the box', () => {
     await expect(stopped).rejects.toMatchObject({ name: 'AbortError' })
   })
 
+  it('a page of another network is not the box', async () => {
+    const login = answering('<html>Please log in</html>', { headers: { 'content-type': 'text/html' } })
+    await expect(collect(login)).rejects.toMatchObject({ code: 'unreachable' })
+  })
+
+  it('says after how many seconds asking again makes sense', async () => {
+    const full = answering('{"error":{"code":"busy","message":""}}', { status: 503, headers: { 'retry-after': '12' } })
+    await expect(collect(full)).rejects.toMatchObject({ code: 'busy', retryAfter: 12 })
+  })
+
+  it('an event that the end of the connection cut in two is no event, even if it could be read', async () => {
+    expect(await collect(answering(`${token('a')}data: {"type":"token","text":"b"}`))).toEqual([{ type: 'token', text: 'a' }])
+  })
+
+  it('listens again under the answer’s name, behind the last event that is here', async () => {
+    let asked: [string, RequestInit | undefined] | undefined
+    const fetcher: typeof fetch = (url, init) => {
+      asked = [url as string, init]
+      return answering(`id: 8\n${token('b')}`)('')
+    }
+    const heard = []
+    const line = { language: 'en', signal: new AbortController().signal, fetcher }
+    for await (const one of listenAgain({ answer: 'a/b', last: 7 }, line)) heard.push(one)
+    expect(asked).toMatchObject(['/api/chat/a%2Fb', { headers: { 'last-event-id': '7' } }])
+    expect(heard).toEqual([
+      { id: null, event: null },
+      { id: 8, event: { type: 'token', text: 'b' } },
+    ])
+  })
+
+  it('stops an answer by its name, and a box out of reach makes no noise', async () => {
+    const asked: [string, string | undefined][] = []
+    await stopAnswer('n', (url, init) => {
+      asked.push([url as string, init?.method])
+      return Promise.reject(new TypeError('out of reach'))
+    })
+    expect(asked).toEqual([['/api/chat/n', 'DELETE']])
+  })
+
   it('an event without its words is no event', () => {
     expect(chatEvent('{"type":"token"}')).toBeNull()
+    expect(chatEvent('{"type":"started"}')).toBeNull()
+    expect(chatEvent('{"type":"queued","expected_s":1}')).toBeNull()
     expect(chatEvent('{"type":"error","message":"x"}')).toBeNull()
     expect(chatEvent('null')).toBeNull()
   })

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import * as rules from '../src/chat/conversation'
-import type { Conversation } from '../src/chat/types'
+import type { Conversation, Message } from '../src/chat/types'
 
 function begin(...questions: string[]): Conversation {
   const conversation = rules.newConversation('c', 1)
   for (const question of questions) {
     const answer = rules.ask(conversation, question, ids, 2)
-    rules.receive(answer, { type: 'token', text: `answer to ${question}` })
-    rules.receive(answer, { type: 'done', finish_reason: 'stop' })
+    rules.receive(answer, { type: 'token', text: `answer to ${question}` }, 2)
+    rules.receive(answer, { type: 'done', finish_reason: 'stop' }, 2)
   }
   return conversation
 }
@@ -33,7 +33,7 @@ describe('a conversation', () => {
 
   it('leaves out a question that failed without a word', () => {
     const conversation = begin('a')
-    rules.receive(rules.ask(conversation, 'b', ids, 3), { type: 'error', code: 'queue_full', message: '', retry: true })
+    rules.receive(rules.ask(conversation, 'b', ids, 3), { type: 'error', code: 'queue_full', message: '', retry: true }, 2)
     rules.ask(conversation, 'c', ids, 4)
     expect(rules.turns(conversation).map((turn) => turn.content)).toEqual(['a', 'answer to a', 'c'])
   })
@@ -48,22 +48,56 @@ describe('a conversation', () => {
   it('keeps what was written when it is stopped, and hears nothing after that', () => {
     const conversation = rules.newConversation('c', 1)
     const answer = rules.ask(conversation, 'a', ids, 2)
-    rules.receive(answer, { type: 'token', text: 'half' })
+    rules.receive(answer, { type: 'token', text: 'half' }, 2)
     rules.stop(answer)
-    rules.receive(answer, { type: 'token', text: ' late' })
-    rules.receive(answer, { type: 'done', finish_reason: 'stop' })
+    rules.receive(answer, { type: 'token', text: ' late' }, 2)
+    rules.receive(answer, { type: 'done', finish_reason: 'stop' }, 2)
     expect(answer).toMatchObject({ text: 'half', state: 'stopped' })
   })
 
-  it('that was being written when the page was closed is interrupted, never writing for ever', () => {
+  it('that was being written when the page was closed, before it had a name, is interrupted, never writing for ever', () => {
     const conversation = rules.newConversation('c', 1)
     rules.ask(conversation, 'a', ids, 2)
     expect(last(rules.restored(conversation)).state).toBe('interrupted')
+    expect(rules.writing(conversation)).toBeNull()
+  })
+
+  it('that was being written under a name goes on where it was, and only its last answer does', () => {
+    const conversation = rules.newConversation('c', 1)
+    for (const [question, name] of [['a', 'old'], ['b', 'new']] as const) {
+      const answer = rules.ask(conversation, question, ids, 2)
+      rules.receive(answer, { type: 'started', answer: name }, 2, 0)
+      rules.receive(answer, { type: 'token', text: 'x' }, 2, 1)
+    }
+    const found = rules.restored(JSON.parse(JSON.stringify(conversation)) as Conversation)
+    expect(found.messages[1]).not.toHaveProperty('run')
+    expect(found.messages[1]!.state).toBe('interrupted')
+    expect(rules.writing(found)?.run).toEqual({ answer: 'new', last: 1 })
+  })
+
+  it('has no name on the box once it is over, however it ended', () => {
+    for (const end of [
+      (answer: Message) => rules.receive(answer, { type: 'done', finish_reason: 'stop' }, 2, 2),
+      (answer: Message) => rules.receive(answer, { type: 'error', code: 'x', message: '', retry: false }, 2, 2),
+      rules.stop,
+      rules.interrupt,
+    ]) {
+      const answer = rules.ask(rules.newConversation('c', 1), 'a', ids, 2)
+      rules.receive(answer, { type: 'started', answer: 'n' }, 2, 0)
+      end(answer)
+      expect(answer.run).toBeUndefined()
+    }
+  })
+
+  it('that was refused for a while knows until when', () => {
+    const answer = rules.ask(rules.newConversation('c', 1), 'a', ids, 2)
+    rules.receive(answer, { type: 'error', code: 'quota', message: '', retry: true, retry_after_s: 30 }, 1000)
+    expect(answer.failure).toEqual({ code: 'quota', message: '', until: 31_000 })
   })
 
   it('says when an answer ended because it was as long as it may be', () => {
     const answer = rules.ask(rules.newConversation('c', 1), 'a', ids, 2)
-    rules.receive(answer, { type: 'done', finish_reason: 'length' })
+    rules.receive(answer, { type: 'done', finish_reason: 'length' }, 2)
     expect(answer).toMatchObject({ state: 'complete', cut: true })
   })
 })

@@ -33,9 +33,14 @@ describe('the parser of server-sent events', () => {
 
   it('names events, and forgets the name with the event', () => {
     expect(new SseParser().feed('event: x\ndata: a\n\ndata: b\n\n')).toEqual([
-      { event: 'x', data: 'a' },
-      { event: 'message', data: 'b' },
+      { event: 'x', id: null, data: 'a' },
+      { event: 'message', id: null, data: 'b' },
     ])
+  })
+
+  it('numbers those events that have a number of their own', () => {
+    const ids = new SseParser().feed('id: 0\ndata: a\n\ndata: b\nid: 1\n\ndata: c\n\n').map((event) => event.id)
+    expect(ids).toEqual(['0', '1', null])
   })
 
   it('refuses an event without end instead of filling the memory', () => {

@@ -2,9 +2,7 @@
 // nobody looks.
 
 import { reactive } from 'vue'
-import type { components } from '../api/schema'
-
-export type StatusBody = components['schemas']['Status']
+import type { StatusBody } from '../api/events'
 
 /** What a member needs to tell apart. */
 export type BoxState = 'unknown' | 'ready' | 'starting' | 'down' | 'unreachable'

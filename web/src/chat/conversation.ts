@@ -2,13 +2,14 @@
 //
 //   ask ──► writing ──token*──► complete         (done)
 //                     ├───────► stopped          (the member pressed Stop)
-//                     ├───────► interrupted      (the stream ended without a word, or the page was closed)
+//                     ├───────► interrupted      (the stream ended without a word, or before it had a name on the box)
 //                     └───────► failed           (the box said why)
 //
-// Only the last answer can be "writing". Whoever holds the stream may move it (`session.ts`); nobody else.
+// Only the last answer can be "writing". While it is, `run` says where it stands on the box, so that a reload goes on
+// there. Whoever holds the stream may move it (`running.ts`); nobody else.
 
-import type { ChatEvent } from '../api/chat'
-import type { Conversation, Message } from './types'
+import type { ChatEvent } from '../api/events'
+import type { AnswerState, Conversation, Message } from './types'
 
 const TITLE_CHARS = 60
 
@@ -80,37 +81,57 @@ export function turns(conversation: Conversation): { role: 'user' | 'assistant';
   return kept
 }
 
-/** Applies one event of the stream to the answer. Events after its end change nothing. */
-export function receive(answer: Message, event: ChatEvent): void {
+/** Applies one event of the stream, and its number, to the answer. Events after its end change nothing. */
+export function receive(answer: Message, event: ChatEvent, now: number, id: number | null = null): void {
   if (answer.state !== 'writing') return
+  if (answer.run && id !== null) answer.run.last = id
   switch (event.type) {
+    case 'started':
+      answer.run = { answer: event.answer, last: id ?? 0 }
+      break
     case 'token':
       answer.text += event.text
       break
+    case 'queued':
     case 'notice':
       break
     case 'done':
-      answer.state = 'complete'
+      end(answer, 'complete')
       if (event.finish_reason === 'length') answer.cut = true
       break
     case 'error':
-      answer.state = 'failed'
+      end(answer, 'failed')
       answer.failure = { code: event.code, message: event.message }
+      if (event.retry_after_s) answer.failure.until = now + event.retry_after_s * 1000
       break
   }
 }
 
 export function stop(answer: Message): void {
-  if (answer.state === 'writing') answer.state = 'stopped'
+  if (answer.state === 'writing') end(answer, 'stopped')
 }
 
 /** The stream ended and nothing said that the answer was whole. */
 export function interrupt(answer: Message): void {
-  if (answer.state === 'writing') answer.state = 'interrupted'
+  if (answer.state === 'writing') end(answer, 'interrupted')
 }
 
-/** A conversation as it was found on the disk: what was being written when the page went away is interrupted. */
+function end(answer: Message, state: AnswerState): void {
+  answer.state = state
+  delete answer.run
+}
+
+/** A conversation as it was found on the disk: what was being written may go on, if it has a name on the box. */
 export function restored(conversation: Conversation): Conversation {
-  for (const message of conversation.messages) interrupt(message)
+  const unfinished = writing(conversation)
+  for (const message of conversation.messages) {
+    if (message !== unfinished || !message.run) interrupt(message)
+  }
   return conversation
+}
+
+/** The answer that is being written, or null. */
+export function writing(conversation: Conversation): Message | null {
+  const last = conversation.messages[conversation.messages.length - 1]
+  return last?.state === 'writing' ? last : null
 }

@@ -4,6 +4,8 @@
 export interface ServerEvent {
   /** The event's name; "message" when the server gave none. */
   event: string
+  /** The event's own id, or null. (EventSource would pass on the one before; here a number says what came twice.) */
+  id: string | null
   data: string
 }
 
@@ -13,6 +15,7 @@ const MAX_EVENT_CHARS = 1_000_000
 export class SseParser {
   private buffer = ''
   private event = ''
+  private id: string | null = null
   private data: string[] = []
   private size = 0
   private started = false
@@ -59,6 +62,7 @@ export class SseParser {
     let value = colon < 0 ? '' : line.slice(colon + 1)
     if (value.startsWith(' ')) value = value.slice(1)
     if (field === 'event') this.event = value
+    if (field === 'id' && !value.includes('\0')) this.id = value
     if (field === 'data') {
       this.data.push(value)
       this.size += value.length
@@ -67,10 +71,11 @@ export class SseParser {
   }
 
   private dispatch(): ServerEvent | null {
-    const { event, data } = this
+    const { event, id, data } = this
     this.event = ''
+    this.id = null
     this.data = []
     this.size = 0
-    return data.length === 0 ? null : { event: event || 'message', data: data.join('\n') }
+    return data.length === 0 ? null : { event: event || 'message', id, data: data.join('\n') }
   }
 }

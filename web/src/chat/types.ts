@@ -1,5 +1,7 @@
 // What a conversation is on this device. The wire has its own types (`api/`).
 
+import type { Point } from '../api/chat'
+
 export type Role = 'user' | 'assistant'
 
 /** How an answer stands. "interrupted" is one whose page was closed, or whose stream broke, while it was written. */
@@ -9,6 +11,8 @@ export interface Failure {
   code: string
   /** The server's own words, shown when the code is not one we know. */
   message: string
+  /** When asking again makes sense, in milliseconds since 1970; absent where that is at once or unknown. */
+  until?: number
 }
 
 export interface Message {
@@ -19,6 +23,8 @@ export interface Message {
   /** Only on answers. */
   state?: AnswerState
   failure?: Failure
+  /** Where the answer stands on the box, while it is written: a reload goes on behind that. */
+  run?: Point
   /** True when the model stopped because it had used all the words that one answer may have. */
   cut?: boolean
 }

@@ -81,12 +81,13 @@ export function fill(sentence: string, params: Record<string, string | number>, 
   })
 }
 
-export function t(key: Key, params: Record<string, string | number> = {}): string {
+/** `type` says what `n` counts: how many ("3 seconds"), or which one ("the 3rd"). */
+export function t(key: Key, params: Record<string, string | number> = {}, type: Intl.PluralRuleType = 'cardinal'): string {
   const entry: Entry = words.value[key] ?? en[key]
   if (typeof entry === 'string') return fill(entry, params, language.value)
   const n = Number(params.n ?? 0)
   // Many languages have no plural form of their own for nothing; a sentence for it reads better than "0 …".
-  const form = n === 0 && entry.zero !== undefined ? 'zero' : new Intl.PluralRules(language.value).select(n)
+  const form = n === 0 && entry.zero !== undefined ? 'zero' : new Intl.PluralRules(language.value, { type }).select(n)
   return fill(entry[form] ?? entry.other ?? '', params, language.value)
 }
 
