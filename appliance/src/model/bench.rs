@@ -48,7 +48,7 @@ pub(crate) fn command(paths: &Paths, store: &Store, args: &Args) -> Result<()> {
             threads: config.resolved_threads(),
             spin: profile.spin,
             prompt: args.prompt,
-            chunk: if args.chunk == 0 { config.chunk_alone } else { args.chunk },
+            chunk: if args.chunk == 0 { config.chunk } else { args.chunk },
             generate: args.generate,
             repeats: args.repeats,
         },

@@ -6,6 +6,7 @@
 
 use crate::error::EngineError;
 use crate::forward::{DecodeInput, Forward as _, LogitsWanted};
+use crate::kv::{Element, KvPlan};
 use crate::load;
 use crate::runner::{OrtRunner, RunnerOptions};
 use crate::sampler::{Sampler, Scratch, Settings};
@@ -82,7 +83,7 @@ pub fn bench(dir: &Path, options: &BenchOptions<'_>) -> Result<BenchReport, Engi
     let environment = crate::runtime::load(options.ort_library)?;
     let manifest = pack.manifest();
     let (prompt_len, generate) = (options.prompt.max(1), options.generate.max(2));
-    let layout = load::layout(&pack, 1, prompt_len + generate + 1, 0)?;
+    let layout = load::layout(&pack, 1, prompt_len + generate + 1, Element::F32);
     if prompt_len + generate > layout.capacity {
         return Err(EngineError::Missing(format!(
             "{prompt_len} + {generate} tokens do not fit the {} that this model and this memory hold; measure fewer",
@@ -93,7 +94,8 @@ pub fn bench(dir: &Path, options: &BenchOptions<'_>) -> Result<BenchReport, Engi
         provider: crate::providers::CPU.into(),
         threads: options.threads.max(1),
         spin: options.spin,
-        layout,
+        plan: KvPlan::exact(layout),
+        scales: None,
         device_slab: false,
         vocab: manifest.architecture.vocab,
         scored: 1,

@@ -1,6 +1,7 @@
 //! What an engine is told when it starts.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Everything the engine needs to know; the appliance fills it from its settings and the hardware profile.
 #[derive(Debug, Clone)]
@@ -12,12 +13,12 @@ pub struct EngineConfig {
     pub ort_library: PathBuf,
     /// Threads of one inference; 0 takes as many as the machine offers to this process.
     pub threads: usize,
-    /// Sequences computed at a time (rows of the KV slab). More give more throughput and need more memory.
+    /// Sequences computed at a time (rows of the KV slab). More give more throughput; memory is only taken by tokens.
     pub slots: usize,
     /// Tokens a sequence may have, prompt and answer together; 0 takes what the model was trained for. The memory
     /// budget may make it smaller.
     pub capacity: usize,
-    /// Bytes the KV slab may take; 0 takes a quarter of the memory that is free at start.
+    /// Bytes that keys and values may take, in rows and in the prefix pool; 0 takes a quarter of the memory that is free at start.
     pub kv_budget: u64,
     /// Requests that may wait for a slot; one more is answered with 503 and Retry-After.
     pub max_waiting: usize,
@@ -28,12 +29,10 @@ pub struct EngineConfig {
     /// they are shared with busy processes, spinning was measured to halve the speed and to double its cost. Spinning
     /// ends with the run.
     pub spin: bool,
-    /// Prompt tokens computed in one step while nobody else decodes. Chunks of 512 are no faster than of 128 and need
-    /// more memory for attention.
-    pub chunk_alone: usize,
-    /// Prompt tokens computed in one step while others decode: bounds how long their streams stand still. Chunks of 32
-    /// take 5 % more time for a prompt than large ones.
-    pub chunk_shared: usize,
+    /// Most prompt tokens computed in one run. Chunks of 512 are no faster than of 128 and need more memory for attention.
+    pub chunk: usize,
+    /// How long a running stream may stand still when a crowd's prompts are computed.
+    pub longest_stall: Duration,
 }
 
 impl Default for EngineConfig {
@@ -42,14 +41,14 @@ impl Default for EngineConfig {
             packs: Vec::new(),
             ort_library: PathBuf::new(),
             threads: 0,
-            slots: 8,
+            slots: 128,
             capacity: 0,
             kv_budget: 0,
             max_waiting: 256,
             providers: vec!["cpu".into()],
             spin: false,
-            chunk_alone: 128,
-            chunk_shared: 32,
+            chunk: 128,
+            longest_stall: Duration::from_millis(400),
         }
     }
 }

@@ -44,6 +44,7 @@ pub mod forward;
 pub mod kv;
 pub mod load;
 pub mod metrics;
+pub mod prefix;
 pub mod prompt;
 pub mod providers;
 pub mod runner;
@@ -52,6 +53,7 @@ pub mod sampler;
 pub mod scheduler;
 pub mod score;
 pub mod server;
+pub mod speculation;
 #[cfg(test)]
 mod testing;
 

@@ -5,7 +5,7 @@ use crate::embed::Embedder;
 use crate::engine::{Engine, EngineOptions};
 use crate::error::EngineError;
 use crate::forward::{Forward as _, LogitsWanted};
-use crate::kv::{self, KvLayout};
+use crate::kv::{self, Element, KvLayout, KvPlan};
 use crate::metrics::Metrics;
 use crate::prompt::Prompter;
 use crate::runner::{OrtRunner, RunnerOptions, session};
@@ -57,23 +57,21 @@ pub(crate) fn tokenizer(pack: &Pack) -> Result<Tokenizer, EngineError> {
     Tokenizer::from_file(&path).map_err(|e| EngineError::Tokenizer(format!("{}: {e}", path.display())))
 }
 
-/// The slab that a pack gets: the model's shape, cut to the context it was made for and to the memory.
-pub(crate) fn layout(
-    pack: &Pack,
-    slots: usize,
-    capacity: usize,
-    budget: u64,
-) -> Result<KvLayout, EngineError> {
+/// The shape of a pack's slab, with the context it was made for at most.
+pub(crate) fn layout(pack: &Pack, slots: usize, capacity: usize, element: Element) -> KvLayout {
     let manifest = pack.manifest();
     let a = &manifest.architecture;
     let context = manifest.context_length.min(manifest.max_positions);
     let capacity = if capacity == 0 { context } else { capacity.min(context) };
-    let budget = match budget {
+    KvLayout { layers: a.layers, kv_heads: a.kv_heads, head_dim: a.head_dim, slots, capacity, element }
+}
+
+/// Bytes for keys and values: as many as were given, else a share of what is free.
+fn kv_budget(given: u64) -> u64 {
+    match given {
         0 => kv::available_memory().unwrap_or(ASSUMED_MEMORY) / KV_SHARE,
         bytes => bytes,
-    };
-    let shape = KvLayout { layers: a.layers, kv_heads: a.kv_heads, head_dim: a.head_dim, slots, capacity };
-    shape.fit(budget)
+    }
 }
 
 /// Loads a decoder with the first provider that computes it. A provider that passed its trial can still fail on a
@@ -86,41 +84,47 @@ pub(crate) fn chat_model(
     metrics: Arc<Metrics>,
 ) -> Result<ChatModel, EngineError> {
     let manifest = pack.manifest();
-    let layout = layout(pack, config.slots, config.capacity, config.kv_budget)?;
+    let shape = layout(pack, config.slots, config.capacity, Element::F32);
     let tokenizer = Arc::new(tokenizer(pack)?);
     let template = pack
         .chat_template()
         .map_err(|e| EngineError::Pack { path: pack.dir().to_owned(), reason: e.to_string() })?;
-    let runner = with_first_working(providers, |provider| {
+    let (runner, plan) = with_first_working(providers, |provider| {
+        let device_slab = crate::providers::has_own_memory(provider);
+        let plan = KvPlan::new(shape, kv_budget(config.kv_budget), !device_slab)?;
         let options = RunnerOptions {
             provider: provider.to_owned(),
             threads: config.resolved_threads(),
             spin: config.spin,
-            layout,
-            device_slab: crate::providers::has_own_memory(provider),
+            plan,
+            scales: None,
+            device_slab,
             vocab: manifest.architecture.vocab,
             scored: 1,
         };
         let mut runner = OrtRunner::open(environment, &manifest.name, &pack.graph_path(), &options)?;
         runner.prefill(0, 0, &[0], 0, LogitsWanted::Last)?;
-        Ok(runner)
+        Ok((runner, plan))
     })?;
+    let layout = plan.layout;
     let limits = Limits {
         slots: layout.slots,
         capacity: layout.capacity,
         max_waiting: config.max_waiting,
-        chunk_alone: config.chunk_alone,
-        chunk_shared: config.chunk_shared,
+        row_tokens: plan.row_tokens,
+        chunk: config.chunk,
+        longest_stall: config.longest_stall.as_micros() as u64,
         compact: runner.moves_rows(),
     };
     tracing::info!(
         model = %manifest.name, slots = layout.slots, capacity = layout.capacity,
-        kv_mib = layout.bytes() >> 20, "the chat model is ready"
+        tokens = plan.row_tokens, kv_mib = plan.bytes() >> 20, "the chat model is ready"
     );
     let options = EngineOptions {
         limits,
         tokenizer: Arc::clone(&tokenizer),
         eos: manifest.tokenizer.eos.clone(),
+        blocks: plan.blocks,
         metrics,
     };
     Ok(ChatModel {

@@ -22,6 +22,13 @@ pub struct Metrics {
     pub(crate) running: Gauge,
     pub(crate) waiting: Gauge,
     pub(crate) embedded: Counter,
+    pub(crate) preempted: Counter,
+    pub(crate) held_tokens: Gauge,
+    pub(crate) pool_blocks: Gauge,
+    admitted_tokens: Counter,
+    restored_tokens: Counter,
+    guessed_tokens: Counter,
+    right_guesses: Counter,
     completed: Counter,
     prompt_tokens: Counter,
     completion_tokens: Counter,
@@ -50,6 +57,12 @@ impl Default for Metrics {
         let prompt_tokens = counter("prompt_tokens", "Prompt tokens of completed answers");
         let completion_tokens = counter("completion_tokens", "Generated tokens of completed answers");
         let prefilled_tokens = counter("prefilled_tokens", "Prompt tokens computed");
+        let preempted =
+            counter("preempted", "Sequences that lost their row for lack of memory and were computed again");
+        let admitted_tokens = counter("admitted_tokens", "Prompt tokens of sequences that got a row");
+        let restored_tokens = counter("restored_tokens", "Prompt tokens that came out of the prefix pool");
+        let guessed_tokens = counter("guessed_tokens", "Tokens guessed ahead");
+        let right_guesses = counter("right_guesses", "Guessed tokens that turned out right");
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -57,6 +70,8 @@ impl Default for Metrics {
         };
         let running = gauge("running", "Sequences in a slot");
         let waiting = gauge("waiting", "Requests waiting for a slot");
+        let held_tokens = gauge("held_tokens", "Tokens whose keys and values the rows hold");
+        let pool_blocks = gauge("pool_blocks", "Blocks in the prefix pool");
         let mut histogram = |name: &str, help: &str, buckets: &[f64]| {
             let histogram = Histogram::new(buckets.iter().copied());
             registry.register(name, help, histogram.clone());
@@ -77,6 +92,13 @@ impl Default for Metrics {
             running,
             waiting,
             embedded,
+            preempted,
+            held_tokens,
+            pool_blocks,
+            admitted_tokens,
+            restored_tokens,
+            guessed_tokens,
+            right_guesses,
             completed,
             prompt_tokens,
             completion_tokens,
@@ -113,8 +135,19 @@ impl Metrics {
         self.first_token.observe(since_arrival.as_secs_f64());
     }
 
-    pub(crate) fn next_token(&self, since_last: Duration) {
-        self.next_token.observe(since_last.as_secs_f64());
+    /// `count` tokens came at once, so long after the one before.
+    pub(crate) fn next_tokens(&self, count: usize, since_last: Duration) {
+        (0..count).for_each(|_| self.next_token.observe(since_last.as_secs_f64() / count as f64));
+    }
+
+    pub(crate) fn prompt_admitted(&self, tokens: usize, restored: usize) {
+        self.admitted_tokens.inc_by(tokens as u64);
+        self.restored_tokens.inc_by(restored as u64);
+    }
+
+    pub(crate) fn guessed(&self, tokens: usize, right: usize) {
+        self.guessed_tokens.inc_by(tokens as u64);
+        self.right_guesses.inc_by(right as u64);
     }
 
     pub(crate) fn finished(&self, prompt: usize, generated: usize) {

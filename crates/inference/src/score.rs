@@ -2,6 +2,7 @@
 
 use crate::error::EngineError;
 use crate::forward::{Forward as _, LogitsWanted};
+use crate::kv::{Element, KvPlan};
 use crate::load;
 use crate::runner::{OrtRunner, RunnerOptions};
 use crate::sampler::LogSumExp;
@@ -45,13 +46,14 @@ impl Scorer {
         let pack = load::open_pack(dir)?;
         let environment = crate::runtime::load(options.ort_library)?;
         let window = if options.window == 0 { 2048 } else { options.window };
-        let layout = load::layout(&pack, 1, window, 0)?;
+        let layout = load::layout(&pack, 1, window, Element::F32);
         let manifest = pack.manifest();
         let runner_options = RunnerOptions {
             provider: crate::providers::CPU.into(),
             threads: options.threads.max(1),
             spin: true,
-            layout,
+            plan: KvPlan::exact(layout),
+            scales: None,
             device_slab: false,
             vocab: manifest.architecture.vocab,
             scored: CHUNK,

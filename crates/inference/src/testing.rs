@@ -1,6 +1,7 @@
 //! What tests of several modules share: a tokenizer of bytes and a simulated model.
 
-use crate::forward::{DecodeInput, Forward, ForwardError, LogitsWanted};
+use crate::forward::{DecodeInput, Forward, ForwardError, LogitsWanted, VerifyInput};
+use crate::kv::BLOCK;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,6 +39,11 @@ pub(crate) struct Record {
     pub(crate) runs: usize,
     pub(crate) moves: usize,
     pub(crate) widest: usize,
+    /// Prompt tokens computed, blocks restored, rows given back, and guessed tokens verified.
+    pub(crate) prefilled: usize,
+    pub(crate) restored: usize,
+    pub(crate) released: usize,
+    pub(crate) verified: usize,
 }
 
 /// A model of paper. Its rows remember which tokens they hold, so a wrong row, position or move is an error and not
@@ -47,6 +53,8 @@ pub(crate) struct ScriptedModel {
     prompts: Vec<usize>,
     capacity: usize,
     script: BTreeMap<String, Vec<u8>>,
+    blocks: BTreeMap<usize, Vec<u32>>,
+    verify_tokens: usize,
     logits: Vec<f32>,
     pub(crate) record: Arc<Mutex<Record>>,
     pub(crate) step_time: Duration,
@@ -60,6 +68,8 @@ impl ScriptedModel {
             prompts: vec![0; slots],
             capacity,
             script: script.iter().map(|(q, a)| ((*q).to_owned(), a.as_bytes().to_vec())).collect(),
+            blocks: BTreeMap::new(),
+            verify_tokens: 0,
             logits: Vec::new(),
             record: Arc::default(),
             step_time: Duration::ZERO,
@@ -67,15 +77,25 @@ impl ScriptedModel {
         }
     }
 
+    /// The same model, which verifies up to `tokens` tokens at once.
+    pub(crate) fn verifying(self, tokens: usize) -> ScriptedModel {
+        ScriptedModel { verify_tokens: tokens, ..self }
+    }
+
     fn next(&self, row: usize) -> u32 {
-        let prompt: Vec<u8> = self.rows[row][..self.prompts[row]].iter().map(|t| *t as u8).collect();
-        let prompt = String::from_utf8_lossy(&prompt);
-        let question = prompt.rsplit('\n').next().unwrap_or_default();
-        let at = self.rows[row].len() - self.prompts[row];
-        match self.script.get(question) {
-            Some(answer) => answer.get(at).map_or(EOS, |b| u32::from(*b)),
-            None => u32::from(b'a') + (at % 26) as u32,
+        let text: Vec<u8> = self.rows[row].iter().map(|t| *t as u8).collect();
+        // The question and as much of its answer as there is may stand in a row that was computed at once.
+        for (question, answer) in &self.script {
+            for at in (0..=answer.len()).rev() {
+                let said = [question.as_bytes(), &answer[..at]].concat();
+                let before = text.strip_suffix(said.as_slice());
+                if before.is_some_and(|before| before.is_empty() || before.ends_with(b"\n")) {
+                    return answer.get(at).map_or(EOS, |b| u32::from(*b));
+                }
+            }
         }
+        let at = self.rows[row].len() - self.prompts[row];
+        u32::from(b'a') + (at % 26) as u32
     }
 
     fn count(&mut self, rows: usize) -> Result<(), ForwardError> {
@@ -107,6 +127,7 @@ impl Forward for ScriptedModel {
         self.rows[slot].truncate(past);
         assert_eq!(self.rows[slot].len(), past, "a chunk continues where the last one ended");
         self.rows[slot].extend(tokens);
+        self.record.lock().unwrap().prefilled += tokens.len();
         self.prompts[slot] = self.rows[slot].len();
         assert!(self.rows[slot].len() <= self.capacity);
         self.logits = vec![0.0; VOCAB];
@@ -137,5 +158,49 @@ impl Forward for ScriptedModel {
         self.rows[to] = self.rows[from][..tokens].to_vec();
         self.prompts[to] = self.prompts[from];
         Ok(())
+    }
+
+    fn verify(&mut self, rows: &[Option<VerifyInput<'_>>]) -> Result<&mut [f32], ForwardError> {
+        self.count(rows.iter().flatten().count())?;
+        self.logits.clear();
+        for (slot, row) in rows.iter().enumerate() {
+            let Some(row) = row else { continue };
+            self.rows[slot].truncate(row.past);
+            assert_eq!(self.rows[slot].len(), row.past, "a row decodes over its own past");
+            for token in row.tokens {
+                self.rows[slot].push(*token);
+                let next = self.next(slot);
+                self.logits.extend((0..VOCAB as u32).map(|t| if t == next { 20.0 } else { 0.0 }));
+            }
+            assert!(self.rows[slot].len() <= self.capacity);
+            self.record.lock().unwrap().verified += row.tokens.len() - 1;
+        }
+        Ok(&mut self.logits)
+    }
+
+    fn verify_tokens(&self) -> usize {
+        self.verify_tokens
+    }
+
+    fn save(&mut self, slot: usize, start: usize, block: usize) -> Result<(), ForwardError> {
+        self.blocks.insert(block, self.rows[slot][..start + BLOCK].to_vec());
+        Ok(())
+    }
+
+    fn restore(&mut self, slot: usize, start: usize, block: usize) -> Result<(), ForwardError> {
+        if start == 0 {
+            self.rows[slot].clear();
+        }
+        self.rows[slot].truncate(start);
+        let kept = &self.blocks[&block];
+        assert_eq!(self.rows[slot], kept[..start], "a block continues the text it was computed after");
+        self.rows[slot].extend(&kept[start..]);
+        self.record.lock().unwrap().restored += 1;
+        Ok(())
+    }
+
+    fn release(&mut self, slot: usize) {
+        self.rows[slot].clear();
+        self.record.lock().unwrap().released += 1;
     }
 }

@@ -1,25 +1,33 @@
 //! One sequence that is in the engine: its text so far and its way out.
 
-use super::{Event, Finish, InFlight, Request, ScoredToken, Submission};
+use super::{CacheScope, Event, Finish, InFlight, Request, ScoredToken, Submission};
 use crate::detokenize::{Detokenizer, StopFilter};
 use crate::error::EngineError;
+use crate::prefix::Keys;
 use crate::sampler::{Picked, Sampler, Scratch};
+use crate::speculation::Lookup;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 /// Everything the thread keeps of a sequence, beside what the scheduler knows.
 pub(super) struct Live {
-    pub(super) prompt: Vec<u32>,
+    /// The prompt and then the answer. The last token of an answer is picked and not yet computed.
+    pub(super) tokens: Vec<u32>,
     pub(super) adapter: u32,
-    /// The token that the next decode run computes.
-    pub(super) next: u32,
+    pub(super) scope: CacheScope,
+    /// Names of the blocks of `tokens` in the prefix pool.
+    pub(super) keys: Keys,
+    /// Tokens of the prompt that came out of the pool.
+    pub(super) cached: usize,
+    /// Guesses what comes next.
+    pub(super) lookup: Lookup,
+    prompt: usize,
     pub(super) outbox: Outbox,
     pub(super) arrived: Instant,
     /// When it got a slot.
     pub(super) started: Option<Instant>,
     pub(super) last_token: Option<Instant>,
-    generated: usize,
     max_tokens: usize,
     sampler: Sampler,
     detokenizer: Detokenizer,
@@ -30,26 +38,50 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn new(submission: Submission, detokenizer: Detokenizer) -> Live {
         let Submission { request, events, place } = submission;
-        let Request { prompt, max_tokens, sampling, stop, adapter, scope: _ } = request;
+        let Request { prompt, max_tokens, sampling, stop, adapter, scope } = request;
         Live {
-            next: 0,
             adapter,
+            scope,
+            keys: Keys::of(&prompt, adapter, scope),
+            cached: 0,
+            lookup: Lookup::default(),
+            prompt: prompt.len(),
             outbox: Outbox::new(events),
             arrived: Instant::now(),
             started: None,
             last_token: None,
-            generated: 0,
             max_tokens: max_tokens.unwrap_or(usize::MAX),
             sampler: Sampler::new(sampling, &prompt),
             detokenizer,
             stops: StopFilter::new(stop),
-            prompt,
+            tokens: prompt,
             _place: place,
         }
     }
 
+    /// Tokens of the prompt.
+    pub(super) fn prompt(&self) -> usize {
+        self.prompt
+    }
+
+    /// Tokens of the answer so far.
     pub(super) fn generated(&self) -> usize {
-        self.generated
+        self.tokens.len() - self.prompt
+    }
+
+    /// The token that the next decode run computes.
+    pub(super) fn next(&self) -> u32 {
+        self.tokens.last().copied().unwrap_or_default()
+    }
+
+    /// Tokens that the answer may still have, beyond the next one.
+    pub(super) fn left(&self) -> usize {
+        (self.max_tokens - self.generated()).saturating_sub(1)
+    }
+
+    /// Names the blocks of what the row holds by now.
+    pub(super) fn name_blocks(&mut self, held: usize) {
+        self.keys.extend(&self.tokens[..held.min(self.tokens.len())], self.adapter, self.scope);
     }
 
     /// Picks the next token from its logits and takes it in. `room` is how many more tokens the row can hold. Returns
@@ -62,8 +94,7 @@ impl Live {
         room: usize,
     ) -> Result<bool, EngineError> {
         let Picked { token, logprob } = self.sampler.pick(logits, scratch);
-        self.generated += 1;
-        self.next = token;
+        self.tokens.push(token);
         if eos.contains(&token) {
             self.end(Finish::Stop)?;
             return Ok(true);
@@ -75,7 +106,7 @@ impl Live {
             self.outbox.last = Some(self.done(Finish::Stop));
             return Ok(true);
         }
-        if self.generated >= self.max_tokens || room == 0 {
+        if self.generated() >= self.max_tokens || room == 0 {
             self.end(Finish::Length)?;
             return Ok(true);
         }
@@ -96,7 +127,12 @@ impl Live {
     }
 
     fn done(&self, finish: Finish) -> Event {
-        Event::Done { finish, prompt_tokens: self.prompt.len(), completion_tokens: self.generated }
+        Event::Done {
+            finish,
+            prompt_tokens: self.prompt,
+            completion_tokens: self.generated(),
+            cached_tokens: self.cached,
+        }
     }
 
     /// How long it has held its slot.

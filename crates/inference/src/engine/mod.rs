@@ -21,6 +21,7 @@ mod worker;
 use crate::error::{EngineError, SubmitError};
 use crate::forward::Forward;
 use crate::metrics::Metrics;
+use crate::prefix::PrefixIndex;
 use crate::sampler::{Logprob, Settings};
 use crate::scheduler::Limits;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -95,6 +96,8 @@ pub enum Event {
         prompt_tokens: usize,
         /// Tokens generated.
         completion_tokens: usize,
+        /// Tokens of the prompt that did not have to be computed.
+        cached_tokens: usize,
     },
     /// The last event of one that did not.
     Failed(String),
@@ -126,6 +129,8 @@ pub struct EngineOptions {
     pub tokenizer: Arc<Tokenizer>,
     /// Tokens that end a turn.
     pub eos: Vec<u32>,
+    /// Blocks of the prefix pool that the model has.
+    pub blocks: usize,
     /// Where to count.
     pub metrics: Arc<Metrics>,
 }
@@ -177,7 +182,9 @@ impl Engine {
             ended: Mutex::new(None),
         });
         let (commands, inbox) = mpsc::channel();
-        let worker = worker::Worker::new(model, options.tokenizer, options.eos, Arc::clone(&shared), inbox);
+        let index = PrefixIndex::new(options.blocks);
+        let parts = worker::Parts { model, index, tokenizer: options.tokenizer, eos: options.eos };
+        let worker = worker::Worker::new(parts, Arc::clone(&shared), inbox);
         std::thread::Builder::new()
             .name("engine".into())
             .spawn(move || worker.run())

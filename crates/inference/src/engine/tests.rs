@@ -1,15 +1,24 @@
 use super::*;
+use crate::kv::BLOCK;
 use crate::testing::{EOS, ScriptedModel, byte_tokenizer};
 use std::time::Instant;
 
-const LIMITS: Limits =
-    Limits { slots: 3, capacity: 64, max_waiting: 4, chunk_alone: 16, chunk_shared: 4, compact: true };
+const LIMITS: Limits = Limits {
+    slots: 3,
+    capacity: 64,
+    row_tokens: 192,
+    max_waiting: 4,
+    chunk: 16,
+    longest_stall: 400_000,
+    compact: true,
+};
 
 fn start(limits: Limits, model: ScriptedModel) -> Engine {
     let options = EngineOptions {
         limits,
         tokenizer: byte_tokenizer(),
         eos: vec![EOS],
+        blocks: 32,
         metrics: Arc::new(Metrics::default()),
     };
     Engine::start(Box::new(model), options).unwrap()
@@ -56,7 +65,10 @@ fn an_answer_streams_and_ends_when_the_model_ends_its_turn() {
     let (text, last) = collect(engine.submit(ask("sys\nhello?")).unwrap());
     assert_eq!(text, "Grüße 🌳!");
     let completion_tokens = "Grüße 🌳!".len() + 1;
-    assert_eq!(last, Event::Done { finish: Finish::Stop, prompt_tokens: 10, completion_tokens });
+    assert_eq!(
+        last,
+        Event::Done { finish: Finish::Stop, prompt_tokens: 10, completion_tokens, cached_tokens: 0 }
+    );
 }
 
 #[test]
@@ -83,7 +95,10 @@ fn max_tokens_and_the_rows_length_end_an_answer_with_length() {
     let engine = start(LIMITS, paper(&[]));
     let (text, last) = collect(engine.submit(Request { max_tokens: Some(5), ..ask("go") }).unwrap());
     assert_eq!(text, "abcde");
-    assert_eq!(last, Event::Done { finish: Finish::Length, prompt_tokens: 2, completion_tokens: 5 });
+    assert_eq!(
+        last,
+        Event::Done { finish: Finish::Length, prompt_tokens: 2, completion_tokens: 5, cached_tokens: 0 }
+    );
     let (text, last) = collect(engine.submit(ask("go")).unwrap());
     // A row of 64 holds 2 of the prompt and 62 of the answer; the last token picked needs no place.
     assert_eq!(text.len(), 63);
@@ -104,7 +119,7 @@ fn a_stop_text_ends_the_answer_before_it_and_nothing_of_it_leaks() {
 
 #[test]
 fn a_dropped_stream_frees_its_slot_while_others_go_on() {
-    let limits = Limits { slots: 1, capacity: 4096, ..LIMITS };
+    let limits = Limits { slots: 1, capacity: 4096, row_tokens: 4096, ..LIMITS };
     let mut model = ScriptedModel::new(1, 4096, &[("short", "ok")]);
     model.step_time = Duration::from_millis(1);
     let engine = start(limits, model);
@@ -201,4 +216,86 @@ fn the_thread_ends_with_its_last_handle() {
     let shared = Arc::clone(&engine.shared);
     drop(engine);
     wait_until("the thread has ended", || shared.ended.lock().unwrap().is_some());
+}
+
+/// A long policy that everyone's prompt begins with.
+fn policy() -> String {
+    "be kind to each other. ".repeat(8)
+}
+
+fn member(name: u64, question: &str) -> Request {
+    let policy = policy();
+    let scope = CacheScope { shared: policy.len(), private: Some(name) };
+    Request { scope, ..ask(&format!("{policy}\n{question}")) }
+}
+
+const LONG: Limits = Limits { capacity: 512, row_tokens: 1536, ..LIMITS };
+
+fn cached(stream: EventStream) -> usize {
+    match collect(stream).1 {
+        Event::Done { cached_tokens, .. } => cached_tokens,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_policy_is_computed_once_for_all_and_a_members_own_words_for_that_member() {
+    let model = ScriptedModel::new(3, 512, &[("what is this box for?", "help"), ("and then?", "tea")]);
+    let record = Arc::clone(&model.record);
+    let engine = start(LONG, model);
+    assert_eq!(cached(engine.submit(member(1, "what is this box for?")).unwrap()), 0);
+    let whole_blocks = policy().len() / BLOCK * BLOCK;
+    assert_eq!(cached(engine.submit(member(2, "what is this box for?")).unwrap()), whole_blocks);
+    let before = record.lock().unwrap().prefilled;
+    assert!(
+        cached(engine.submit(member(1, "what is this box for?\nhelp\nand then?")).unwrap()) > whole_blocks
+    );
+    let computed = record.lock().unwrap().prefilled - before;
+    assert!(computed < 3 * BLOCK, "only what is new: {computed}");
+}
+
+#[test]
+fn members_who_ask_at_once_share_the_policy_that_the_first_of_them_computes() {
+    let model = ScriptedModel::new(3, 512, &[("hi", "ho")]);
+    let record = Arc::clone(&model.record);
+    let engine = start(Limits { max_waiting: 100, ..LONG }, model);
+    let streams: Vec<_> = (0..20).map(|name| engine.submit(member(name, "hi")).unwrap()).collect();
+    for stream in streams {
+        assert_eq!(collect(stream).0, "ho");
+    }
+    let prefilled = record.lock().unwrap().prefilled;
+    assert!(prefilled < policy().len() + 20 * 2 * BLOCK, "{prefilled}");
+}
+
+#[test]
+fn answers_that_lose_their_row_for_lack_of_memory_come_whole_all_the_same() {
+    let answer = "a long answer that takes many tokens to tell from its beginning to its end";
+    let script = [("one", answer), ("two", answer), ("three", answer)];
+    let limits = Limits { capacity: 128, row_tokens: 160, ..LIMITS };
+    let engine = start(limits, ScriptedModel::new(3, 128, &script));
+    let streams: Vec<_> = script.iter().map(|(q, _)| engine.submit(ask(q)).unwrap()).collect();
+    for stream in streams {
+        assert_eq!(collect(stream).0, answer);
+    }
+    assert!(engine.shared.metrics.preempted.get() > 0, "memory did run short");
+}
+
+#[test]
+fn guesses_that_are_right_save_runs_and_change_no_word() {
+    let passage = "the well is behind the school and the key hangs at the baker's door";
+    let answer = format!("as written: {passage}. yes, {passage}.");
+    let script = [("where?", answer.as_str())];
+    let question = format!("{passage}\nwhere?");
+    let limits = Limits { slots: 1, ..LONG };
+    let mut runs = Vec::new();
+    for width in [0, 8] {
+        let mut model = ScriptedModel::new(1, 512, &script).verifying(width);
+        // Guessing is worth it only when runs are known to take time.
+        model.step_time = Duration::from_millis(1);
+        let record = Arc::clone(&model.record);
+        let engine = start(limits, model);
+        assert_eq!(collect(engine.submit(ask(&question)).unwrap()).0, answer);
+        runs.push(record.lock().unwrap().runs);
+    }
+    assert!(runs[1] * 2 < runs[0], "{runs:?}");
 }

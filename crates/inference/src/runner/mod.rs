@@ -15,8 +15,8 @@
 mod slab;
 
 use crate::error::EngineError;
-use crate::forward::{DecodeInput, Forward, ForwardError, LogitsWanted};
-use crate::kv::{AlignedBuffer, KvLayout};
+use crate::forward::{DecodeInput, Forward, ForwardError, LogitsWanted, VerifyInput};
+use crate::kv::{Element, KvLayout, KvPlan, PagedBuffer};
 use crate::providers;
 use banyan_modelpack::graph::contract;
 use ort::AsPointer as _;
@@ -37,8 +37,10 @@ pub struct RunnerOptions {
     pub threads: usize,
     /// Whether they spin while they wait for each other within a run.
     pub spin: bool,
-    /// The slab.
-    pub layout: KvLayout,
+    /// The slab and the prefix pool.
+    pub plan: KvPlan,
+    /// Scales of the channels, for a graph that keeps keys and values in 8 bits.
+    pub scales: Option<KvScales>,
     /// Lets the provider allocate the slab, where it computes; needed when that is not the CPU.
     pub device_slab: bool,
     /// Width of the logits.
@@ -48,15 +50,22 @@ pub struct RunnerOptions {
     pub scored: usize,
 }
 
+/// Scales of keys and values that are kept in 8 bits: for each buffer of the slab (a layer's keys, its values, …) one
+/// for every channel, `[kv_heads, head_dim]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KvScales(pub Vec<Vec<f32>>);
+
 /// A loaded decoder with its slab.
 pub struct OrtRunner {
     // The order matters: bindings point into the slab and the logits, so they are dropped first.
     decode: Vec<Option<Bound>>,
     session: Session,
     slab: Slab,
-    logits: AlignedBuffer,
+    scales: Vec<Tensor<f32>>,
+    logits: PagedBuffer,
     vocab: usize,
     scored: usize,
+    blocks: usize,
 }
 
 /// A prepared run of `rows × seq` tokens.
@@ -84,19 +93,27 @@ impl OrtRunner {
         };
         let session = session(environment, graph, &options.provider, options.threads, options.spin)
             .map_err(|e| refused(e.to_string()))?;
-        check_contract(&session, model, options.layout.layers)?;
+        let layout = options.plan.layout;
+        check_contract(&session, model, layout.layers)?;
+        if slab::element_of(&session, &contract::past_k(0)) != Some(layout.element) {
+            let reason = format!("its keys and values are not kept as {:?}", layout.element);
+            return Err(EngineError::Contract { model: model.to_owned(), reason });
+        }
+        let scales = scales(options).map_err(|e| refused(e.to_string()))?;
         let device = options.device_slab.then(|| slab::device_of(&options.provider));
-        let slab = Slab::new(options.layout, &session, device)
+        let slab = Slab::new(&options.plan, &session, device)
             .map_err(|e| refused(format!("no memory for the KV slab: {e}")))?;
-        let slots = options.layout.slots;
+        let slots = layout.slots;
         let scored = options.scored.max(1);
         Ok(OrtRunner {
             decode: (0..=slots).map(|_| None).collect(),
             session,
             slab,
-            logits: AlignedBuffer::zeroed(options.vocab * slots.max(scored)),
+            scales,
+            logits: PagedBuffer::zeroed(size_of::<f32>() * options.vocab * slots.max(scored)),
             vocab: options.vocab,
-            scored,
+            scored: slots.max(scored),
+            blocks: options.plan.blocks,
         })
     }
 
@@ -119,28 +136,47 @@ impl OrtRunner {
         io.bind_input(contract::TOTAL_LEN, &total)?;
         let query = owned(&mut io, contract::QUERY_LENS, [rows], vec![0i32; rows])?;
         let logit_idx = owned(&mut io, contract::LOGIT_IDX, [wanted], vec![0i64; wanted])?;
-        for layer in 0..self.slab.layout().layers {
-            for (past, present, index) in [
-                (contract::past_k(layer), contract::present_k(layer), 2 * layer),
-                (contract::past_v(layer), contract::present_v(layer), 2 * layer + 1),
-            ] {
-                let view = self.slab.view(index, first, rows)?;
-                bind_in_place(&mut io, &past, &view)?;
-                io.bind_output(present, view)?;
-            }
+        match self.slab.layout().element {
+            Element::F32 => self.bind_rows::<f32>(&mut io, first, rows)?,
+            Element::I8 => self.bind_rows::<i8>(&mut io, first, rows)?,
         }
         io.bind_output(contract::LOGITS, self.logits_view(wanted)?)?;
         Ok(Bound { io, ids, seqlens, total, query, wanted: logit_idx })
     }
 
+    /// Binds the rows' keys and values, as past and as present, and their scales.
+    fn bind_rows<T: PrimitiveTensorElementType + std::fmt::Debug + 'static>(
+        &mut self,
+        io: &mut IoBinding,
+        first: usize,
+        rows: usize,
+    ) -> Result<(), ort::Error> {
+        for layer in 0..self.slab.layout().layers {
+            for (past, present, index) in [
+                (contract::past_k(layer), contract::present_k(layer), 2 * layer),
+                (contract::past_v(layer), contract::present_v(layer), 2 * layer + 1),
+            ] {
+                let view = self.slab.view::<T>(index, first, rows)?;
+                bind_in_place(io, &past, view.ptr())?;
+                io.bind_output(present, view)?;
+            }
+        }
+        for (index, scale) in self.scales.iter().enumerate() {
+            let name =
+                if index % 2 == 0 { contract::k_scale(index / 2) } else { contract::v_scale(index / 2) };
+            bind_in_place(io, &name, scale.ptr())?;
+        }
+        Ok(())
+    }
+
     fn logits_view(&mut self, rows: usize) -> Result<TensorRefMut<'static, f32>, ort::Error> {
-        let len = rows * self.vocab;
+        let bytes = rows * self.vocab * size_of::<f32>();
         let memory = self.logits.as_mut_slice();
-        if len > memory.len() {
+        if bytes > memory.len() {
             return Err(ort::Error::new(format!("{rows} rows of logits do not fit the buffer")));
         }
         let shape = Shape::new([rows as i64, self.vocab as i64]);
-        // SAFETY: the buffer holds at least `len` numbers, as was just checked, it is never resized, and bindings are
+        // SAFETY: the buffer holds at least that many bytes, as was just checked, starts on a page, is never resized, and bindings are
         // dropped before it (order of the fields).
         unsafe {
             TensorRefMut::from_raw(slab::info(&AllocationDevice::CPU)?, memory.as_mut_ptr().cast(), shape)
@@ -165,6 +201,14 @@ impl OrtRunner {
                 (ort::api().RunWithBinding)(self.session.ptr().cast_mut(), std::ptr::null(), bound.io.ptr());
             ort::Error::result_from_status(status)
         }
+    }
+
+    /// The first `rows` rows of the logits.
+    fn logits_mut(&mut self, rows: usize) -> &mut [f32] {
+        let memory = self.logits.as_mut_slice();
+        // SAFETY: any bytes are numbers, and the buffer starts on a page, so nothing is cut off in front.
+        let (_, numbers, _) = unsafe { memory.align_to_mut::<f32>() };
+        &mut numbers[..rows * self.vocab]
     }
 
     /// Refuses sizes that do not fit the slab, before the runtime would write beyond a row.
@@ -220,7 +264,7 @@ impl Forward for OrtRunner {
             runner.run(&mut bound)
         };
         run(self).map_err(|e| ForwardError::Run(e.to_string()))?;
-        Ok(&mut self.logits.as_mut_slice()[..rows * self.vocab])
+        Ok(self.logits_mut(rows))
     }
 
     fn decode(&mut self, rows: &[Option<DecodeInput>]) -> Result<&mut [f32], ForwardError> {
@@ -248,14 +292,84 @@ impl Forward for OrtRunner {
             result
         };
         run(self).map_err(|e| ForwardError::Run(e.to_string()))?;
-        Ok(&mut self.logits.as_mut_slice()[..n * self.vocab])
+        Ok(self.logits_mut(n))
+    }
+
+    fn verify(&mut self, rows: &[Option<VerifyInput<'_>>]) -> Result<&mut [f32], ForwardError> {
+        let seq = rows.iter().flatten().map(|row| row.tokens.len()).max().unwrap_or(0);
+        let wanted = rows.iter().flatten().map(|row| row.tokens.len()).sum::<usize>();
+        for (slot, row) in rows.iter().enumerate() {
+            self.check(slot, row.map_or(0, |row| row.past), row.map_or(1, |row| row.tokens.len()))?;
+        }
+        if wanted == 0 || wanted > self.scored {
+            return Err(ForwardError::Shape(format!("{wanted} tokens to verify, at most {}", self.scored)));
+        }
+        let run = |runner: &mut OrtRunner| {
+            let mut bound = runner.bind(0, rows.len(), seq, wanted)?;
+            let (mut longest, mut at) = (1, 0);
+            for (slot, row) in rows.iter().enumerate() {
+                let Some(row) = row else { continue };
+                let total = (row.past + row.tokens.len()) as i32;
+                for (i, token) in row.tokens.iter().enumerate() {
+                    bound.ids.extract_tensor_mut().1[slot * seq + i] = i64::from(*token);
+                    bound.wanted.extract_tensor_mut().1[at] = (slot * seq + i) as i64;
+                    at += 1;
+                }
+                bound.seqlens.extract_tensor_mut().1[slot] = total - 1;
+                bound.query.extract_tensor_mut().1[slot] = row.tokens.len() as i32;
+                longest = longest.max(total);
+            }
+            bound.total.extract_tensor_mut().1[0] = longest;
+            runner.run(&mut bound)
+        };
+        run(self).map_err(|e| ForwardError::Run(e.to_string()))?;
+        Ok(self.logits_mut(wanted))
+    }
+
+    fn verify_tokens(&self) -> usize {
+        if self.slab.is_on_device() { 0 } else { self.scored }
     }
 
     fn move_row(&mut self, from: usize, to: usize, tokens: usize) -> Result<(), ForwardError> {
         self.check(from, 0, tokens)?;
         self.check(to, 0, tokens)?;
-        self.slab.move_row(from, to, tokens)
+        self.slab.host()?.move_row(from, to, tokens);
+        Ok(())
     }
+
+    fn save(&mut self, slot: usize, start: usize, block: usize) -> Result<(), ForwardError> {
+        self.slab.check_block(slot, start, block, self.blocks)?;
+        self.slab.host()?.save(slot, start, block);
+        Ok(())
+    }
+
+    fn restore(&mut self, slot: usize, start: usize, block: usize) -> Result<(), ForwardError> {
+        self.slab.check_block(slot, start, block, self.blocks)?;
+        self.slab.host()?.restore(slot, start, block);
+        Ok(())
+    }
+
+    fn release(&mut self, slot: usize) {
+        if slot < self.slab.layout().slots {
+            self.slab.release(slot);
+        }
+    }
+}
+
+/// The scales as tensors, checked against the slab.
+fn scales(options: &RunnerOptions) -> Result<Vec<Tensor<f32>>, ort::Error> {
+    let KvLayout { kv_heads, head_dim, element, .. } = options.plan.layout;
+    let given = match (&options.scales, element) {
+        (_, Element::F32) => return Ok(Vec::new()),
+        (None, Element::I8) => {
+            return Err(ort::Error::new("the scales of its keys and values are not known"));
+        }
+        (Some(scales), Element::I8) => &scales.0,
+    };
+    if given.len() != options.plan.layout.buffers() {
+        return Err(ort::Error::new("the scales of its keys and values are of another model"));
+    }
+    given.iter().map(|scale| Tensor::from_array(([kv_heads, 1, head_dim], scale.clone()))).collect()
 }
 
 /// Loads a graph with the settings that decoders and encoders share.
@@ -305,13 +419,13 @@ where
 fn bind_in_place(
     io: &mut IoBinding,
     name: &str,
-    view: &TensorRefMut<'static, f32>,
+    tensor: *const ort::sys::OrtValue,
 ) -> Result<(), ort::Error> {
     let name = CString::new(name).map_err(|_| ort::Error::new("a tensor's name holds a zero byte"))?;
     // SAFETY: the binding, the name and the tensor are alive; ONNX Runtime takes its own reference to the tensor, whose
     // memory (the slab) outlives the binding.
     unsafe {
-        let status = (ort::api().BindInput)(io.ptr_mut(), name.as_ptr(), view.ptr());
+        let status = (ort::api().BindInput)(io.ptr_mut(), name.as_ptr(), tensor);
         ort::Error::result_from_status(status)
     }
 }

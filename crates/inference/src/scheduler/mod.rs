@@ -1,31 +1,43 @@
 //! Who runs next: a pure state machine between the requests and the graph.
 //!
 //! ```text
-//!                 submit                plan (a slot is free,          prefilled (last chunk)
-//!   (request) ──────────────▶ waiting ───────────────────▶ prefilling ───────────────────▶ decoding
-//!                  │             │       first come, first    │  ▲ one chunk a step          │  ▲ one token a step
-//!        refused:  ▼             │       served)              └──┘                           └──┘
-//!        queue full              └───────────┬────────────────────┬──────────────────────────┘
-//!                                            ▼ remove (done, cancelled or failed: the slot is free at once)
-//!                                         (gone)
+//!             submit              admit (a slot and memory)          prefilled (last chunk)
+//!  (request) ────────▶ waiting ─────────────────────────▶ prefilling ─────────────────────▶ decoding
+//!               │         ▲                                 │  ▲ chunks                       │  ▲ a token a step, or
+//!      refused: ▼         │                                 └──┘                              └──┘ several when guessed
+//!     queue full          └───────── pre-empted (memory ran short; its text so far is kept) ◀──┘
+//!
+//!  remove (done, cancelled or failed) ends any of them: the slot is free at once
 //! ```
 //!
-//! Three kinds of methods. **In:** [`Scheduler::submit`], [`Scheduler::remove`], and after a step has run
-//! [`Scheduler::prefilled`] and [`Scheduler::decoded`]. **Out:** [`Scheduler::plan`]. **Getters:** the rest.
-//! The order of a step: `plan`, then the caller runs the plan's moves, its prefill chunk and its decode rows in this
-//! order, then reports each. `remove` may come at any time between steps. One thread owns it.
+//! **In:** [`Scheduler::submit`], [`Scheduler::remove`], and what a step brought: [`Scheduler::restored`],
+//! [`Scheduler::prefilled`], [`Scheduler::decoded`], and the times ([`Scheduler::decode_took`] and its like).
+//! **Out:** [`Scheduler::next_admission`], then [`Scheduler::plan`]. **Getters:** the rest. One thread owns it.
+//! The order of a step: admissions until there is none (the caller may restore a cached prefix into each), the plan, then
+//! the caller runs the plan's moves, releases, prefill chunks and decode rows in this order and reports each.
 //!
-//! A *slot* is a row of the KV slab. Decoding rows are kept a prefix of the slots, because a run of the graph binds
-//! rows `[0..n)` and pays for each of them: when a row in the middle leaves, the plan moves the highest decoding row
-//! into the hole. A prefilling row is never moved; if it sits below a decoding one it is an idle row of the decode
-//! run until its prompt is done.
+//! Four rules, each held by a property test:
+//! * **Short questions first, and no starvation** ([`order`]): a prompt of `n` tokens still to compute is overtaken only by
+//!   what comes within the time that `PATIENCE · n` tokens take.
+//! * **A steady pace** ([`pace`]): while others decode, prompts get no more of a step than its decode run takes; more only
+//!   where more wait than run, and never so much that a running stream stands still for longer than [`Limits::longest_stall`].
+//! * **Memory is a count of tokens**: rows together never hold more than [`Limits::row_tokens`]. When running answers grow
+//!   beyond it, the one that came last gives up its row and is computed again later, before everyone who came after it.
+//! * **Rows that decode stand at the front** ([`rows`]), because a run of the graph binds rows `[0..n)` and pays for each.
 //!
 //! Deliberately absent: clocks, tensors, tokens' values, text, fairness between members (that is the portal's queue).
 
+mod order;
+mod pace;
+mod rows;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use order::{Entry, Waiting};
+use pace::Pace;
+use rows::{Occupant, Phase, Rows};
 
 /// Names one sequence for its whole life; never reused by the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,13 +50,14 @@ pub struct Limits {
     pub slots: usize,
     /// Tokens a row can hold (prompt and answer together).
     pub capacity: usize,
+    /// Tokens that all rows together may hold.
+    pub row_tokens: usize,
     /// Sequences that may wait for a slot; one more is refused, so that nobody waits without an end in sight.
     pub max_waiting: usize,
-    /// Tokens of a prompt computed in one step while no other row decodes: large, because nobody waits for it.
-    pub chunk_alone: usize,
-    /// Tokens of a prompt computed in one step while others decode. It bounds how long a running stream stands
-    /// still: a step costs one decode run and this many tokens of prefill.
-    pub chunk_shared: usize,
+    /// Most tokens of a prompt computed in one run.
+    pub chunk: usize,
+    /// Most microseconds of a step that go to prompts while others decode.
+    pub longest_stall: u64,
     /// Whether rows can be moved. Where they cannot (in a device's memory), a hole among the decoding rows idles until
     /// the next sequence fills it.
     pub compact: bool,
@@ -67,6 +80,19 @@ pub enum Refusal {
         /// Tokens a row can hold.
         capacity: usize,
     },
+}
+
+/// A sequence that has just got a row. What the row may take over from a cache is said by [`Scheduler::restored`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    /// The sequence.
+    pub id: SeqId,
+    /// Its row.
+    pub slot: usize,
+    /// Tokens to compute before it decodes.
+    pub tokens: usize,
+    /// True when the row has far more memory than this sequence needs and others need it: it is to be given back first.
+    pub release: bool,
 }
 
 /// Copy the first `tokens` tokens of row `from` to row `to`.
@@ -102,6 +128,8 @@ pub struct DecodeRow {
     pub id: SeqId,
     /// Tokens that the row holds already.
     pub past: usize,
+    /// Tokens that may be computed beyond the next one: the row and the memory have room for them.
+    pub spare: usize,
 }
 
 /// What one step does. Kept by the caller and refilled, so that planning allocates nothing.
@@ -109,132 +137,195 @@ pub struct DecodeRow {
 pub struct Plan {
     /// First: rows to move, in this order.
     pub moves: Vec<Move>,
-    /// Second: a chunk of one prompt.
-    pub prefill: Option<Chunk>,
-    /// Third: the decode run over rows `[0..decode.len())`; `None` is an idle row.
+    /// Second: rows whose memory is given back; nobody needs what they hold any more.
+    pub releases: Vec<usize>,
+    /// Third: chunks of prompts.
+    pub prefill: Vec<Chunk>,
+    /// Fourth: the decode run over rows `[0..decode.len())`; `None` is an idle row.
     pub decode: Vec<Option<DecodeRow>>,
+    /// Sequences that lost their row and wait again. Nothing is to be done.
+    pub preempted: Vec<SeqId>,
 }
 
 impl Plan {
     /// True when there is nothing to compute.
     pub fn is_idle(&self) -> bool {
-        self.prefill.is_none() && self.decode.is_empty()
+        self.prefill.is_empty() && self.decode.is_empty()
     }
-}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Prefilling,
-    Decoding,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Occupant {
-    id: SeqId,
-    phase: Phase,
-    prompt: usize,
-    /// Tokens the row holds.
-    len: usize,
-    /// Order of admission: the oldest prompt is computed first.
-    admitted: u64,
+    fn clear(&mut self) {
+        self.releases.clear();
+        self.moves.clear();
+        self.prefill.clear();
+        self.decode.clear();
+        self.preempted.clear();
+    }
 }
 
 /// The state machine; see the module's words.
 #[derive(Debug)]
 pub struct Scheduler {
     limits: Limits,
-    waiting: VecDeque<(SeqId, usize)>,
-    slots: Vec<Option<Occupant>>,
-    admissions: u64,
+    waiting: Waiting,
+    rows: Rows,
+    pace: Pace,
+    /// Tokens computed so far: the scheduler's own clock.
+    work: u64,
+    arrivals: u64,
+    /// Prompt tokens of the step that is being planned, once they are known.
+    step_tokens: Option<usize>,
 }
 
-/// At most so many prompts are computed at a time. One: a second would only make both later, as a chunk already fills
-/// the processor.
-const MAX_PREFILLING: usize = 1;
-
 impl Scheduler {
-    /// An empty scheduler. Sizes of zero are raised to one.
+    /// An empty scheduler. Sizes of zero are raised to the least that works.
     pub fn new(limits: Limits) -> Scheduler {
+        let capacity = limits.capacity.max(2);
         let limits = Limits {
             slots: limits.slots.max(1),
-            capacity: limits.capacity.max(2),
+            capacity,
+            row_tokens: limits.row_tokens.max(capacity),
             max_waiting: limits.max_waiting.max(1),
-            chunk_alone: limits.chunk_alone.max(1),
-            chunk_shared: limits.chunk_shared.max(1),
-            compact: limits.compact,
+            chunk: limits.chunk.max(1),
+            ..limits
         };
         Scheduler {
             limits,
-            waiting: VecDeque::with_capacity(limits.max_waiting),
-            slots: vec![None; limits.slots],
-            admissions: 0,
+            waiting: Waiting::default(),
+            rows: Rows::new(limits.slots),
+            pace: Pace::default(),
+            work: 0,
+            arrivals: 0,
+            step_tokens: None,
         }
     }
 
-    /// Takes a sequence into the queue and returns its place (1 = next).
-    pub fn submit(&mut self, id: SeqId, prompt: usize) -> Result<usize, Refusal> {
+    /// Takes a sequence into the queue and returns its place (1 = next). `cached` is how many of the prompt's tokens are
+    /// likely to be restored rather than computed.
+    pub fn submit(&mut self, id: SeqId, prompt: usize, cached: usize) -> Result<usize, Refusal> {
         if prompt == 0 || prompt >= self.limits.capacity {
             return Err(Refusal::PromptSize { prompt, capacity: self.limits.capacity });
         }
         if self.waiting.len() >= self.limits.max_waiting {
             return Err(Refusal::QueueFull { waiting: self.waiting.len() });
         }
-        self.waiting.push_back((id, prompt));
-        Ok(self.waiting.len())
+        self.arrivals += 1;
+        Ok(self.waiting.push(order::Entry {
+            id,
+            tokens: prompt,
+            arrival: self.arrivals,
+            key: order::key(self.work, prompt - cached.min(prompt)),
+        }))
     }
 
     /// Forgets a sequence in whatever state it is; its slot is free at once. False when it is unknown.
     pub fn remove(&mut self, id: SeqId) -> bool {
-        if let Some(slot) = self.slot_of(id) {
-            self.slots[slot] = None;
-            return true;
+        self.rows.remove(id) || self.waiting.remove(id)
+    }
+
+    /// Gives the next sequence that waits a row, when one is free, there is memory, and it will be computed in this step.
+    /// To be called until it gives `None`, before [`Scheduler::plan`].
+    pub fn next_admission(&mut self) -> Option<Admission> {
+        let entry = *self.waiting.first()?;
+        let slot = self.rows.free_slot()?;
+        // A row is taken when its turn has come, not before: until then others may put its prefix into the cache.
+        let ahead =
+            self.rows.prefilling().filter(|o| o.key <= entry.key).map(|o| o.target - o.len).sum::<usize>();
+        if ahead >= self.step_tokens() {
+            return None;
         }
-        let before = self.waiting.len();
-        self.waiting.retain(|(waiting, _)| *waiting != id);
-        self.waiting.len() != before
+        // The whole prompt, and a little room for the answers under way.
+        if self.rows.held() + entry.tokens + self.rows.running() >= self.limits.row_tokens
+            && self.rows.running() > 0
+        {
+            return None;
+        }
+        self.waiting.pop();
+        let Entry { id, tokens, arrival, key } = entry;
+        let release = self.rows.is_oversized(slot, tokens, self.limits.row_tokens);
+        self.rows.put(slot, Occupant { id, phase: Phase::Prefilling, target: tokens, len: 0, arrival, key });
+        Some(Admission { id, slot, tokens, release })
+    }
+
+    /// The first `tokens` tokens of a sequence that was just admitted have come out of a cache.
+    pub fn restored(&mut self, id: SeqId, tokens: usize) {
+        let Some(o) = self.rows.get_mut(id) else { return };
+        o.len = tokens.min(o.target - 1);
+        o.key = order::key(self.work, o.target - o.len).min(o.key);
     }
 
     /// Fills `plan` with the next step.
     pub fn plan(&mut self, plan: &mut Plan) {
-        plan.moves.clear();
-        plan.decode.clear();
+        plan.clear();
+        self.make_room(plan);
         if self.limits.compact {
-            self.compact(&mut plan.moves);
+            self.rows.compact(&mut plan.moves);
         }
-        self.admit();
-        plan.prefill = self.next_chunk();
-        let rows = self.decode_rows();
-        plan.decode.extend(self.slots[..rows].iter().map(|slot| {
-            slot.filter(|o| o.phase == Phase::Decoding && o.len < self.limits.capacity)
-                .map(|o| DecodeRow { id: o.id, past: o.len })
+        self.plan_prefill(&mut plan.prefill);
+        let spare = self.limits.row_tokens.saturating_sub(self.rows.held() + self.rows.decoding());
+        let share = spare / self.rows.decoding().max(1);
+        let capacity = self.limits.capacity;
+        plan.decode.extend(self.rows.front().map(|occupant| {
+            occupant.filter(|o| o.phase == Phase::Decoding && o.len < capacity).map(|o| DecodeRow {
+                id: o.id,
+                past: o.len,
+                spare: (capacity - o.len - 1).min(share),
+            })
         }));
         if plan.decode.iter().all(Option::is_none) {
             plan.decode.clear();
         }
+        self.rows.release(self.limits.row_tokens, &mut plan.releases);
     }
 
     /// A chunk of `count` tokens has been computed. True when the prompt is done and the sequence decodes from now on.
     pub fn prefilled(&mut self, id: SeqId, count: usize) -> bool {
-        let Some(o) = self.occupant_mut(id) else { return false };
-        o.len = (o.len + count).min(o.prompt);
-        if o.len == o.prompt {
+        self.work += count as u64;
+        let Some(o) = self.rows.get_mut(id) else { return false };
+        o.len = (o.len + count).min(o.target);
+        if o.len == o.target {
             o.phase = Phase::Decoding;
         }
         o.phase == Phase::Decoding
     }
 
-    /// A decode step of this row has been computed. Returns the tokens that still fit into the row; at zero the row
+    /// `count` tokens of this row have been computed. Returns the tokens that still fit into the row; at zero the row
     /// idles until it is removed.
-    pub fn decoded(&mut self, id: SeqId) -> usize {
+    pub fn decoded(&mut self, id: SeqId, count: usize) -> usize {
+        self.work += count as u64;
         let capacity = self.limits.capacity;
-        let Some(o) = self.occupant_mut(id) else { return 0 };
-        o.len = (o.len + 1).min(capacity);
+        let Some(o) = self.rows.get_mut(id) else { return 0 };
+        o.len = (o.len + count).min(capacity);
         capacity - o.len
+    }
+
+    /// A decode run over `rows` rows took so many microseconds.
+    pub fn decode_took(&mut self, rows: usize, micros: u64) {
+        self.pace.decode_took(rows, micros);
+    }
+
+    /// A chunk of `tokens` tokens took so many microseconds.
+    pub fn prefill_took(&mut self, tokens: usize, micros: u64) {
+        self.pace.prefill_took(tokens, micros);
+    }
+
+    /// Microseconds that a decode run over `rows` rows is likely to take; `None` before the first one.
+    pub fn decode_cost(&self, rows: usize) -> Option<f64> {
+        self.pace.decode_cost(rows)
+    }
+
+    /// A verification run over `tokens` tokens, padding included, took so many microseconds.
+    pub fn verify_took(&mut self, tokens: usize, micros: u64) {
+        self.pace.verify_took(tokens, micros);
+    }
+
+    /// Microseconds that a verification run over `tokens` tokens is likely to take; `None` before the first decode run.
+    pub fn verify_cost(&self, tokens: usize) -> Option<f64> {
+        self.pace.verify_cost(tokens)
     }
 
     /// Sequences that hold a slot.
     pub fn running(&self) -> usize {
-        self.slots.iter().flatten().count()
+        self.rows.running()
     }
 
     /// Sequences that wait for one.
@@ -244,7 +335,12 @@ impl Scheduler {
 
     /// True when no sequence is left.
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.slots.iter().all(Option::is_none)
+        self.waiting.len() == 0 && self.rows.running() == 0
+    }
+
+    /// Tokens that the rows hold.
+    pub fn held(&self) -> usize {
+        self.rows.held()
     }
 
     /// The limits it works within.
@@ -252,62 +348,45 @@ impl Scheduler {
         &self.limits
     }
 
-    /// Moves the highest decoding rows into free rows below them.
-    fn compact(&mut self, moves: &mut Vec<Move>) {
-        loop {
-            let top = self.decode_rows();
-            let Some(hole) = self.slots[..top].iter().position(Option::is_none) else { return };
-            let from = top - 1;
-            let Some(occupant) = self.slots[from].take() else { return };
-            moves.push(Move { from, to: hole, tokens: occupant.len });
-            self.slots[hole] = Some(occupant);
+    /// Takes rows away from those who came last, until every decoding row can grow by one token.
+    fn make_room(&mut self, plan: &mut Plan) {
+        while self.rows.held() + self.rows.decoding() > self.limits.row_tokens && self.rows.running() > 1 {
+            let Some(o) = self.rows.take_last_arrived() else { return };
+            plan.preempted.push(o.id);
+            // What it has computed must be computed again, and at most what its prompt was before.
+            let tokens = if o.phase == Phase::Decoding { o.len } else { o.target };
+            self.waiting.push(Entry { id: o.id, tokens, arrival: o.arrival, key: o.key });
         }
     }
 
-    /// Gives free slots to those who wait, first come first served.
-    fn admit(&mut self) {
-        while self.prefilling() < MAX_PREFILLING {
-            let Some(slot) = self.slots.iter().position(Option::is_none) else { return };
-            let Some((id, prompt)) = self.waiting.pop_front() else { return };
-            self.admissions += 1;
-            let admitted = self.admissions;
-            self.slots[slot] = Some(Occupant { id, phase: Phase::Prefilling, prompt, len: 0, admitted });
+    /// Tokens of prompts that this step may compute.
+    fn step_tokens(&mut self) -> usize {
+        let waiting = self.waiting.len() + self.rows.prefilling().count();
+        let (pace, decoding, limits) = (&mut self.pace, self.rows.decoding(), &self.limits);
+        *self.step_tokens.get_or_insert_with(|| pace.prefill_tokens(decoding, waiting, limits))
+    }
+
+    /// Chunks in the order of the keys, as many as the pace allows. A prompt is cut into chunks of nearly equal size: 130
+    /// tokens at 128 are 65 + 65, not 128 + 2, as a run costs a read of all weights however few tokens it has.
+    fn plan_prefill(&mut self, chunks: &mut Vec<Chunk>) {
+        let mut left = self.step_tokens();
+        self.step_tokens = None;
+        let alone = self.rows.decoding() == 0;
+        let mut last = None;
+        while let Some((slot, o)) = self.rows.next_prefilling(last) {
+            last = Some((o.key, o.arrival));
+            let rest = o.target - o.len;
+            if left == 0 || (!chunks.is_empty() && left < rest && left < pace::LEAST_CHUNK) {
+                return;
+            }
+            let most = left.min(self.limits.chunk);
+            let count = rest.div_ceil(rest.div_ceil(most));
+            left -= count;
+            chunks.push(Chunk { id: o.id, slot, start: o.len, count, last: count == rest });
+            // Nobody waits for the decode run, and what this chunk leaves in the cache may serve the next one.
+            if alone {
+                return;
+            }
         }
-    }
-
-    /// The next chunk of the oldest prompt. A prompt is cut into chunks of nearly equal size: 520 tokens at 512 are
-    /// 260 + 260, not 512 + 8, as a run costs a read of all weights however few tokens it has.
-    fn next_chunk(&self) -> Option<Chunk> {
-        let (slot, o) = self
-            .slots
-            .iter()
-            .enumerate()
-            .filter_map(|(slot, o)| o.as_ref().map(|o| (slot, o)))
-            .filter(|(_, o)| o.phase == Phase::Prefilling)
-            .min_by_key(|(_, o)| o.admitted)?;
-        let most = if self.decode_rows() > 0 { self.limits.chunk_shared } else { self.limits.chunk_alone };
-        let rest = o.prompt - o.len;
-        let count = rest.div_ceil(rest.div_ceil(most));
-        Some(Chunk { id: o.id, slot, start: o.len, count, last: count == rest })
-    }
-
-    /// One more than the highest decoding slot.
-    fn decode_rows(&self) -> usize {
-        self.slots
-            .iter()
-            .rposition(|o| o.is_some_and(|o| o.phase == Phase::Decoding))
-            .map_or(0, |slot| slot + 1)
-    }
-
-    fn prefilling(&self) -> usize {
-        self.slots.iter().flatten().filter(|o| o.phase == Phase::Prefilling).count()
-    }
-
-    fn slot_of(&self, id: SeqId) -> Option<usize> {
-        self.slots.iter().position(|o| o.is_some_and(|o| o.id == id))
-    }
-
-    fn occupant_mut(&mut self, id: SeqId) -> Option<&mut Occupant> {
-        self.slots.iter_mut().flatten().find(|o| o.id == id)
     }
 }

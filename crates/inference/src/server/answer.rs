@@ -5,7 +5,7 @@ use super::Refusal;
 use crate::engine::{Event, EventStream, Finish, ScoredToken};
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse as _, Response};
-use banyan_openai::{ApiError, FinishReason, Usage, sse};
+use banyan_openai::{ApiError, FinishReason, PromptTokensDetails, Usage, sse};
 use futures_util::stream;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -57,8 +57,8 @@ pub(super) async fn whole<S: Shape>(mut events: EventStream, shape: S) -> Result
                 text.push_str(&more);
                 all.extend(scored);
             }
-            Some(Event::Done { finish, prompt_tokens, completion_tokens }) => {
-                let usage = usage(prompt_tokens, completion_tokens);
+            Some(Event::Done { finish, prompt_tokens, completion_tokens, cached_tokens }) => {
+                let usage = usage(prompt_tokens, completion_tokens, cached_tokens);
                 return Ok(json(shape.whole(text, all, reason(finish), usage)));
             }
             Some(Event::Failed(reason)) => return Err(Refusal(ApiError::internal(reason))),
@@ -109,11 +109,11 @@ impl<S: Shape> Streaming<S> {
                 self.queue.push_back(sse::encode(&json));
                 return;
             }
-            Some(Event::Done { finish, prompt_tokens, completion_tokens }) => {
+            Some(Event::Done { finish, prompt_tokens, completion_tokens, cached_tokens }) => {
                 let json = self.shape.ending(reason(finish));
                 self.queue.push_back(sse::encode(&json));
                 if self.with_usage {
-                    let json = self.shape.usage(usage(prompt_tokens, completion_tokens));
+                    let json = self.shape.usage(usage(prompt_tokens, completion_tokens, cached_tokens));
                     self.queue.push_back(sse::encode(&json));
                 }
                 self.queue.push_back(sse::encode(sse::DONE));
@@ -148,8 +148,10 @@ fn reason(finish: Finish) -> FinishReason {
     }
 }
 
-fn usage(prompt: usize, completion: usize) -> Usage {
-    Usage::new(u32::try_from(prompt).unwrap_or(u32::MAX), u32::try_from(completion).unwrap_or(u32::MAX))
+fn usage(prompt: usize, completion: usize, cached: usize) -> Usage {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let details = PromptTokensDetails { cached_tokens: count(cached) };
+    Usage { prompt_tokens_details: Some(details), ..Usage::new(count(prompt), count(completion)) }
 }
 
 /// Names tokens for log probabilities.

@@ -12,16 +12,28 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-const LIMITS: Limits =
-    Limits { slots: 2, capacity: 256, max_waiting: 2, chunk_alone: 64, chunk_shared: 16, compact: true };
+const LIMITS: Limits = Limits {
+    slots: 2,
+    capacity: 256,
+    row_tokens: 512,
+    max_waiting: 2,
+    chunk: 64,
+    longest_stall: 400_000,
+    compact: true,
+};
 
 fn paper_models(step_time: Duration, metrics: Arc<Metrics>) -> Models {
     let script = [("user:hello", "Good day, <b>friend</b> 🌳"), ("count", "one two three four")];
     let mut model = ScriptedModel::new(LIMITS.slots, LIMITS.capacity, &script);
     model.step_time = step_time;
     let tokenizer = byte_tokenizer();
-    let options =
-        EngineOptions { limits: LIMITS, tokenizer: Arc::clone(&tokenizer), eos: vec![EOS], metrics };
+    let options = EngineOptions {
+        limits: LIMITS,
+        tokenizer: Arc::clone(&tokenizer),
+        eos: vec![EOS],
+        blocks: 32,
+        metrics,
+    };
     // The paper model answers what stands on the last line.
     let source =
         "{% for m in messages %}{{ m.role }}:{{ m.content }}{% if not loop.last %}\n{% endif %}{% endfor %}";
@@ -329,6 +341,7 @@ async fn an_engine_that_breaks_ends_the_server_with_its_reason() {
         limits: LIMITS,
         tokenizer: byte_tokenizer(),
         eos: vec![EOS],
+        blocks: 32,
         metrics: Arc::clone(&app.metrics),
     };
     // Rows of 4 tokens where the engine believes in 256: the model panics on a longer prompt.

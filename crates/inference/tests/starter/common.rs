@@ -1,6 +1,6 @@
 //! The real starter packs and the real runtime, for the integration tests.
 
-use banyan_inference::kv::KvLayout;
+use banyan_inference::kv::{Element, KvLayout, KvPlan};
 use banyan_inference::runner::{OrtRunner, RunnerOptions};
 use banyan_inference::{EngineConfig, ScoreOptions, Scorer, runtime};
 use banyan_modelpack::Pack;
@@ -46,12 +46,20 @@ pub(crate) fn runner(slots: usize, capacity: usize) -> OrtRunner {
 pub(crate) fn runner_with(slots: usize, capacity: usize, device_slab: bool) -> OrtRunner {
     let pack = Pack::open(&pack(CHAT)).unwrap();
     let a = &pack.manifest().architecture;
-    let layout = KvLayout { layers: a.layers, kv_heads: a.kv_heads, head_dim: a.head_dim, slots, capacity };
+    let layout = KvLayout {
+        layers: a.layers,
+        kv_heads: a.kv_heads,
+        head_dim: a.head_dim,
+        slots,
+        capacity,
+        element: Element::F32,
+    };
     let options = RunnerOptions {
         provider: "cpu".into(),
         threads: 1,
         spin: false,
-        layout,
+        plan: KvPlan::exact(layout),
+        scales: None,
         device_slab,
         vocab: a.vocab,
         scored: 64,

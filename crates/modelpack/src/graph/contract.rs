@@ -82,6 +82,14 @@ pub fn present_k(layer: usize) -> String {
 pub fn present_v(layer: usize) -> String {
     format!("present_v_{layer}")
 }
+/// The scales of a layer's keys, where they are kept in 8 bits.
+pub fn k_scale(layer: usize) -> String {
+    format!("k_scale_{layer}")
+}
+/// The scales of a layer's values, where they are kept in 8 bits.
+pub fn v_scale(layer: usize) -> String {
+    format!("v_scale_{layer}")
+}
 /// The adapter's first factor.
 pub fn lora_a(module: LoraModule, layer: usize) -> String {
     format!("lora_a_{}_{layer}", module.name())
