@@ -107,3 +107,9 @@ pub(crate) const EMBEDDING_PACK: &str = "all-minilm-l6-v2";
 
 /// The peer of `cargo xtask bench engine`: bindings that bring llama.cpp's sources and build them here.
 pub(crate) const LLAMA_CPP_PYTHON: &str = "0.3.36";
+/// Its sources, out of which `cargo xtask bench serve` builds llama.cpp's server.
+pub(crate) const LLAMA_CPP_PYTHON_SHA256: &str =
+    "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e";
+/// What builds it.
+pub(crate) const CMAKE: &str = "4.4.4";
+pub(crate) const NINJA: &str = "1.13.2";

@@ -1,6 +1,7 @@
 //! A real box for tests and benches: the supervisor and its workers as processes, on a free port, with a data folder of
 //! its own that goes away with it.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,17 @@ pub(crate) struct RunningBox {
 impl RunningBox {
     /// Starts a box over the packs in `models` and waits until it answers. Its log goes to `log`.
     pub(crate) fn start(banyan: &Path, models: &Path, ort_lib: &Path, log: &Path) -> Result<RunningBox> {
+        RunningBox::start_as(banyan, models, ort_lib, log, None)
+    }
+
+    /// As [`RunningBox::start`], on a board of another profile.
+    pub(crate) fn start_as(
+        banyan: &Path,
+        models: &Path,
+        ort_lib: &Path,
+        log: &Path,
+        profile: Option<&Path>,
+    ) -> Result<RunningBox> {
         // Short on purpose: a Unix socket's path may have 107 bytes.
         let data = tempfile::Builder::new().prefix("banyan-").tempdir()?;
         symlink(models, data.path().join("models"))?;
@@ -38,6 +50,7 @@ impl RunningBox {
             .arg(data.path())
             .args(["run", "--listen", "127.0.0.1:0", "--ort-lib"])
             .arg(ort_lib)
+            .args(profile.iter().flat_map(|file| [OsStr::new("--profile"), file.as_os_str()]))
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -75,6 +88,11 @@ impl RunningBox {
     /// `http://127.0.0.1:PORT`
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The supervisor's process number; its workers are below it.
+    pub(crate) fn pid(&self) -> u32 {
+        self.supervisor.id()
     }
 
     /// The folder with the sockets, for tests that kill a worker.

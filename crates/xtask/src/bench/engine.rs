@@ -87,6 +87,13 @@ pub(crate) fn command(args: &Args) -> Result<()> {
     report.finish()
 }
 
+/// The fastest 4-bit form of the starter model for llama.cpp, made by itself.
+pub(super) fn fastest_form(ready: &Ready) -> Result<PathBuf> {
+    let scratch = target_dir().join("xtask/bench-engine");
+    fs::create_dir_all(&scratch)?;
+    Ok(Peer::ensure(ready, &scratch)?.q4_0)
+}
+
 impl Peer {
     fn ensure(ready: &Ready, scratch: &Path) -> Result<Self> {
         let python = cache::dir()?.join(format!("llama-cpp-python-{LLAMA_CPP_PYTHON}/bin/python"));

@@ -1,6 +1,7 @@
 //! `cargo xtask bench …`: figures about the real box, beside those of others where they can be had.
 
 mod engine;
+pub(crate) mod llama_server;
 mod load;
 mod report;
 mod restart;
@@ -15,6 +16,8 @@ pub(crate) use report::Report;
 pub(crate) enum Bench {
     /// One stream beside llama.cpp on the same file: speed at one thread and at all, perplexity, divergence
     Engine(engine::Args),
+    /// A hundred members at once, beside llama.cpp's server on the same file
+    Serve(serve::Args),
     /// Members against any server that speaks the OpenAI wire
     Load(load::Args),
     /// Kill the engine under load and count the seconds until the box answers again
@@ -24,6 +27,7 @@ pub(crate) enum Bench {
 pub(crate) fn command(bench: Bench) -> Result<()> {
     match bench {
         Bench::Engine(args) => engine::command(&args),
+        Bench::Serve(args) => serve::command(&args),
         Bench::Load(args) => load::command(&args),
         Bench::Restart(args) => restart::command(&args),
     }

@@ -4,7 +4,7 @@
 //! is only searched for the few words that count, and parsed where it is the last one.
 
 use std::io::{BufRead, BufReader};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -33,27 +33,35 @@ pub(crate) enum Wire {
     Portal,
 }
 
-/// Whether members go on asking.
+/// Whether members go on asking, and how many are served.
 #[derive(Default)]
-pub(crate) struct Course(AtomicU8);
+pub(crate) struct Course {
+    phase: AtomicU8,
+    /// Members who have heard the first word of an answer.
+    served: AtomicUsize,
+}
 
 impl Course {
     /// Answers under way are heard to their end; nobody asks again.
     pub(crate) fn drain(&self) {
-        self.0.fetch_max(1, Ordering::Relaxed);
+        self.phase.fetch_max(1, Ordering::Relaxed);
     }
 
     /// Everybody hangs up.
     pub(crate) fn end(&self) {
-        self.0.store(2, Ordering::Relaxed);
+        self.phase.store(2, Ordering::Relaxed);
     }
 
     pub(crate) fn asks(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.phase.load(Ordering::Relaxed) == 0
     }
 
-    pub(crate) fn hears(&self) -> bool {
-        self.0.load(Ordering::Relaxed) < 2
+    pub(crate) fn served(&self) -> usize {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    fn hears(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) < 2
     }
 }
 
@@ -103,6 +111,7 @@ pub(crate) struct Client {
     server: Server,
     cookie: Option<String>,
     began: Instant,
+    served: bool,
 }
 
 impl Client {
@@ -114,7 +123,7 @@ impl Client {
             // llama.cpp's server may close a connection after an answer just as the next question is sent on it.
             .max_idle_connections(0)
             .build();
-        Client { agent: config.into(), server: server.clone(), cookie: None, began }
+        Client { agent: config.into(), server: server.clone(), cookie: None, began, served: false }
     }
 
     fn now(&self) -> f64 {
@@ -184,6 +193,10 @@ impl Client {
                 Wire::OpenAi => openai_event(data, self.now(), answer)?,
                 Wire::Portal => portal_event(data, self.now(), answer)?,
             };
+            if !self.served && !answer.pieces.is_empty() {
+                self.served = true;
+                course.served.fetch_add(1, Ordering::Relaxed);
+            }
             if let Some(outcome) = ended {
                 return Ok(outcome);
             }

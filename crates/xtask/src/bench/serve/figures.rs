@@ -50,8 +50,8 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// The part of `answers` between two points in time. Pieces count where they arrived, first tokens where they
-    /// came, everything about whole answers where they ended.
+    /// The part of `answers` between two points in time. Pieces count where they arrived, waits where the question was
+    /// asked, everything about whole answers where they ended.
     pub(crate) fn of(answers: &[Answer], from: f64, to: f64, members: usize) -> Window {
         let within = |time: f64| (from..to).contains(&time);
         let mut window = Window { seconds: to - from, tokens_of: vec![0.0; members], ..Window::default() };
@@ -76,12 +76,12 @@ impl Window {
                 *of += arrived;
             }
             if let Some(first) = answer.first_token_s()
-                && within(answer.pieces[0])
+                && within(answer.asked)
             {
                 window.ttft.push(first);
             }
             if let Some(received) = answer.received
-                && within(received)
+                && within(answer.asked)
             {
                 window.received.push(received - answer.asked);
             }
@@ -108,6 +108,10 @@ impl Window {
 
     pub(crate) fn per_second(&self) -> f64 {
         self.tokens / self.seconds
+    }
+
+    pub(crate) fn answers_per_second(&self) -> f64 {
+        self.ended as f64 / self.seconds
     }
 
     pub(crate) fn per_cpu_second(&self) -> f64 {

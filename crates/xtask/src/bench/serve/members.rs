@@ -2,7 +2,6 @@
 //! which questions come at random whether or not the server keeps up.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::client::{Answer, Client, Course, Outcome, Server};
@@ -13,25 +12,18 @@ pub(crate) struct Run {
     pub(crate) began: Instant,
     pub(crate) course: Course,
     answers: Mutex<Vec<Answer>>,
-    /// Members who have had their first answer.
-    pub(crate) heard: AtomicUsize,
 }
 
 impl Run {
     pub(crate) fn new() -> Run {
-        Run {
-            began: Instant::now(),
-            course: Course::default(),
-            answers: Mutex::default(),
-            heard: AtomicUsize::new(0),
-        }
+        Run { began: Instant::now(), course: Course::default(), answers: Mutex::default() }
     }
 
     pub(crate) fn now(&self) -> f64 {
         self.began.elapsed().as_secs_f64()
     }
 
-    fn keep(&self, mut answer: Answer) {
+    pub(crate) fn keep(&self, mut answer: Answer) {
         answer.text = String::new();
         if let Ok(mut answers) = self.answers.lock() {
             answers.push(answer);
@@ -54,16 +46,12 @@ pub(crate) fn closed_loop(
 ) {
     let mut member = Member::new(texts, seed, number);
     let mut client = Client::new(server, run.began);
-    let mut heard = false;
     while run.course.asks() {
         let question = member.next_question();
         let answer = client.ask(number, &question, &run.course);
         member.answered((answer.outcome == Outcome::Whole).then_some(answer.text.as_str()));
         let failed = matches!(answer.outcome, Outcome::Failed(_) | Outcome::Refused(_));
         run.keep(answer);
-        if !std::mem::replace(&mut heard, true) {
-            run.heard.fetch_add(1, Ordering::Relaxed);
-        }
         // A server that is gone must not be asked a thousand times a second.
         let pause = member.pause(think).max(if failed { Duration::from_secs(1) } else { Duration::ZERO });
         if !pause.is_zero() {

@@ -61,9 +61,7 @@ impl Stretch {
                     scope.spawn(move || open_loop(scope, run, server, texts, seed, rate));
                 }
             }
-            while run.began.elapsed() < self.run_in
-                && (members == 0 || run.heard.load(Ordering::Relaxed) < members)
-            {
+            while run.began.elapsed() < self.run_in && (members == 0 || run.course.served() < members) {
                 std::thread::sleep(Duration::from_millis(100));
             }
             let watch = tree.map(|tree| {
@@ -78,9 +76,9 @@ impl Stretch {
             window = (from, run.now(), cpu() - cpu_from);
             over.store(true, Ordering::Relaxed);
             if self.drained {
-                run.course.drain()
+                run.course.drain();
             } else {
-                run.course.end()
+                run.course.end();
             }
             if let Some(samples) = watch.and_then(|watch| watch.join().ok()) {
                 memory = samples;

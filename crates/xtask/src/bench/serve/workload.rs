@@ -60,12 +60,6 @@ impl Texts {
         text
     }
 
-    /// The question alone below the policy.
-    pub(crate) fn plain(&self, rng: &mut fastrand::Rng) -> Question {
-        let question = self.pick_question(rng);
-        Question { messages: vec![system(&self.policy), user(&question)], max_tokens: 24, seed: rng.u32(..) }
-    }
-
     fn pick_question(&self, rng: &mut fastrand::Rng) -> String {
         rng.choice(&self.questions).cloned().unwrap_or_default()
     }

@@ -1,0 +1,62 @@
+//! A hundred members as they really come: through the page's own door, each with a phone of its own and time to think.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::Args;
+use super::client::Wire;
+use super::figures::{jain, median, percentile, slope};
+use super::stage::{CONTEXT, Stage};
+use super::stretch::{Load, Stretch};
+use crate::bench::Report;
+use crate::shell::{note, say};
+
+/// Mean time that a member reads and thinks.
+const THINK: Duration = Duration::from_secs(5);
+const FAIRNESS: f64 = 0.95;
+const RECEIVED_MS: f64 = 200.0;
+/// "Flat": so many MiB a minute are what allocators do in a run of minutes; more would fill a small box in a week.
+const GROWTH_MIB: f64 = 2.0;
+
+pub(super) fn measure(stage: &Stage, args: &Args, report: &mut Report) -> Result<()> {
+    let slots = (args.slots > 0).then_some(args.slots);
+    let running = stage.own(slots, CONTEXT, Wire::Portal)?;
+    say(&format!("{} members for {} minutes", args.members, args.soak));
+    let stretch = Stretch {
+        load: Load::Closed { members: args.members, think: THINK },
+        seed: stage.seed,
+        run_in: Duration::from_secs(300),
+        measured: Duration::from_secs_f64(args.soak * 60.0),
+        drained: true,
+    };
+    let measured = stretch.measure(&running.server, Some(running.tree), &stage.texts);
+    let window = &measured.window;
+    note(&window.line());
+    for failure in window.failed.iter().take(5) {
+        note(failure);
+    }
+    let received = percentile(&window.received, 0.95) * 1e3;
+    let fairness = jain(&window.tokens_of);
+    let failed = window.failed.len() + window.refused;
+    let mib = |bytes: f64| bytes / 1_048_576.0;
+    // The first third fills caches that have a limit.
+    let settled: Vec<_> = measured.memory.iter().skip(measured.memory.len() / 3).copied().collect();
+    let growth = mib(slope(&settled)) * 60.0;
+    let peak = mib(measured.memory.iter().map(|sample| sample.1).fold(0.0, f64::max));
+    report.result("serve.errors", failed as f64, "answers");
+    report.result("serve.answers", window.ended as f64, "answers");
+    report.result("serve.fairness", fairness, "jain");
+    report.result("serve.received_p95_ms", received, "ms");
+    report.result("serve.soak_ttft_p50", median(&window.ttft), "s");
+    report.result("serve.soak_ttft_p95", percentile(&window.ttft, 0.95), "s");
+    report.result("serve.soak_gap_p95", percentile(&window.gaps, 0.95), "s");
+    report.result("serve.soak_throughput", window.per_cpu_second(), "tok/cpu-s");
+    report.result("serve.memory_peak", peak, "MiB");
+    report.result("serve.memory_growth", growth, "MiB/min");
+    report.at_most("serve.errors", failed as f64, 0.0);
+    report.at_least("serve.fairness", fairness, FAIRNESS);
+    report.at_most("serve.received_p95_ms", received, RECEIVED_MS);
+    report.at_most("serve.memory_growth", growth, GROWTH_MIB);
+    Ok(())
+}
