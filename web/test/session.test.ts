@@ -130,6 +130,8 @@ describe('stopping', () => {
     const { id } = page.session.conversation
     await page.remove(id)
     await vi.waitFor(() => expect(box.asked).toEqual(['POST', 'DELETE n1']))
+    // Long enough for whatever still wanted to keep it.
+    await new Promise((resolve) => setTimeout(resolve, 50))
     expect(page.session.list).toEqual([])
     expect(localStorage.getItem(`banyan.conversation.${id}`)).toBeNull()
   })

@@ -6,13 +6,13 @@ afterEach(() => setLanguage('en'))
 
 describe('waiting in words', () => {
   it.each([
-    ['en', 1, 20, 'You are next; about 20 seconds.'],
-    ['en', 2, 22, 'You are 2nd; about 20 seconds.'],
-    ['en', 3, 90, 'You are 3rd; about 2 minutes.'],
-    ['en', 11, 60, 'You are 11th; about 1 minute.'],
-    ['en', 21, 5400, 'You are 21st; about 2 hours.'],
-    ['en', 4, 1, 'You are 4th; any moment now.'],
-    ['en', 4, null, 'You are 4th. Many people are asking.'],
+    ['en', 1, 20, 'You are next in line; about 20 seconds.'],
+    ['en', 2, 22, 'You are 2nd in line; about 20 seconds.'],
+    ['en', 3, 90, 'You are 3rd in line; about 2 minutes.'],
+    ['en', 11, 60, 'You are 11th in line; about 1 minute.'],
+    ['en', 21, 5400, 'You are 21st in line; about 2 hours.'],
+    ['en', 4, 1, 'You are 4th in line; any moment now.'],
+    ['en', 4, null, 'You are 4th in line. Many people are asking.'],
     ['es', 3, 20, 'Tu turno es el 3.º; alrededor de 20 segundos.'],
     ['sw', 3, 20, 'Zamu yako ni ya 3; takriban sekunde 20.'],
   ] as const)('%s: place %s in %s s', async (code, place, seconds, expected) => {
