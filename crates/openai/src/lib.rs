@@ -5,11 +5,11 @@
 //! * [`error`]: OpenAI's error body, with one constructor for each refusal that the box knows.
 //! * [`health`]: what the engine says about itself at `/health` (Banyan's own, not OpenAI's).
 //! * [`sse`]: server-sent events: an encoder, and a parser that takes bytes cut anywhere.
-//! * [`client`]: HTTP/1.1 over a Unix socket. Dropping a stream closes its connection, and with that the engine
-//!   cancels the generation.
+//! * [`client`]: HTTP/1.1 over a Unix socket, or over TCP to engines on other machines. Dropping a stream closes its
+//!   connection, and with that the engine cancels the generation.
 //!
-//! Deliberately absent: TCP, TLS and retries. Engines are reached through a Unix socket on the same box; whether
-//! a question may be asked twice is for the caller to know.
+//! Deliberately absent: TLS and retries. The box's own engine is behind a Unix socket, others are in the community's
+//! own network or at the end of a tunnel; whether a question may be asked twice is for the caller to know.
 //!
 //! ```
 //! use banyan_openai::{ChatMessage, ChatRequest, Role};
@@ -33,7 +33,10 @@ pub use chat::{
     ChatChoice, ChatChunk, ChatChunkChoice, ChatLogprobs, ChatMessage, ChatReply, ChatRequest, ChatResponse,
     Content, ContentError, ContentPart, Delta, Role, TokenLogprob, TopLogprob,
 };
-pub use client::{ChatStream, Client, ClientError, EngineBody};
+pub use client::{
+    AddressError, BearerKey, ChatStream, Client, ClientError, EngineAddress, EngineBody, HttpAddress,
+    Introduction, Maker,
+};
 pub use completion::{
     CompletionChoice, CompletionChunk, CompletionChunkChoice, CompletionLogprobs, CompletionRequest,
     CompletionResponse, Input,

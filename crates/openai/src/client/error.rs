@@ -4,16 +4,19 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::ApiError;
+use http::StatusCode;
+
+use super::EngineAddress;
+use crate::{ApiError, ErrorBody};
 
 /// Why the engine gave no answer, or no whole one.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens at the socket.
-    #[error("the engine is not running (nobody listens at {}); `banyan status` says why, `banyan run` starts it", .socket.display())]
+    /// Nobody listens at its address, or no way leads there.
+    #[error("{}", not_running(.address, .source))]
     NotRunning {
         /// Where it should listen.
-        socket: PathBuf,
+        address: EngineAddress,
         /// What the system said.
         source: io::Error,
     },
@@ -32,16 +35,16 @@ pub enum ClientError {
     #[error("{0}")]
     Refused(ApiError),
     /// It closed the connection before the answer began. Asking again is safe.
-    #[error("the engine went away before it answered; it restarts by itself, ask again in a moment")]
+    #[error("the engine went away before it answered; ask again in a moment")]
     GoneBeforeAnswer(#[source] hyper::Error),
     /// It closed the connection in the middle of the answer.
-    #[error("the engine went away in the middle of its answer; it restarts by itself, ask again in a moment")]
+    #[error("the engine went away in the middle of its answer; ask again in a moment")]
     GoneMidAnswer(#[source] Option<hyper::Error>),
     /// It accepted the connection and says nothing.
-    #[error("the engine has not answered for {} seconds; if it does not recover, stop it and the supervisor starts it anew", .0.as_secs())]
+    #[error("the engine has not answered for {} seconds; if it does not recover, start it anew", .0.as_secs())]
     Silent(Duration),
     /// What it says is not the OpenAI wire.
-    #[error("the engine's answer cannot be read ({0}); is another program listening at its socket?")]
+    #[error("the engine's answer cannot be read ({0}); is another program listening at its address?")]
     Garbled(String),
     /// The body that was being passed on could not be read to its end.
     #[error("the request's body broke off before its end; send it again")]
@@ -70,8 +73,29 @@ impl ClientError {
         }
     }
 
+    /// An engine's own words when it said no, whoever made it; what it sends is not always JSON, and may be nothing.
+    pub(super) fn of_refusal(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Self {
+        if let Ok(body) = serde_json::from_slice::<ErrorBody>(body) {
+            return Self::refused(ApiError { status, retry_after, detail: body.error });
+        }
+        let words = match other_words(body) {
+            Some(words) => words,
+            None if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) => {
+                "the engine refuses the key, or wants one".into()
+            }
+            None => return Self::Garbled(format!("HTTP status {status} without a reason")),
+        };
+        let kind = if status.is_client_error() { "invalid_request_error" } else { "server_error" };
+        Self::Refused(ApiError { retry_after, ..ApiError::new(status, kind, None, words) })
+    }
+
     pub(super) fn refused(error: ApiError) -> Self {
-        if error.code() == ApiError::MODEL_LOADING { Self::Loading(error) } else { Self::Refused(error) }
+        // llama.cpp's server has no name of its own for it.
+        let loads = error.code() == ApiError::MODEL_LOADING
+            || (error.status == StatusCode::SERVICE_UNAVAILABLE
+                && error.detail.kind == "unavailable_error"
+                && error.detail.message == "Loading model");
+        if loads { Self::Loading(error) } else { Self::Refused(error) }
     }
 
     pub(super) fn before_answer(error: hyper::Error) -> Self {
@@ -86,5 +110,25 @@ impl ClientError {
 
     pub(super) fn mid_answer(error: hyper::Error) -> Self {
         if error.is_parse() { Self::Garbled(error.to_string()) } else { Self::GoneMidAnswer(Some(error)) }
+    }
+}
+
+/// What vLLM's key check (`{"error":"Unauthorized"}`), its older versions (`{"message":…}`) and FastAPI (`{"detail":…}`)
+/// say.
+fn other_words(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let words = ["error", "message", "detail"].iter().find_map(|name| body.get(name)?.as_str())?;
+    Some(words.to_owned())
+}
+
+fn not_running(address: &EngineAddress, source: &io::Error) -> String {
+    match address {
+        EngineAddress::Unix(socket) => format!(
+            "the engine is not running (nobody listens at {}); `banyan status` says why, `banyan run` starts it",
+            socket.display()
+        ),
+        EngineAddress::Http(address) => format!(
+            "the engine at {address} cannot be reached ({source}); is it running there, and is the address right?"
+        ),
     }
 }

@@ -1,0 +1,101 @@
+//! Engines of other makers introduce themselves: what their health pages mean in Banyan's words.
+//!
+//! | engine | `/health` | places | its maker |
+//! |---|---|---|---|
+//! | Banyan's engine | Banyan's own words | said there | `owned_by` of its models |
+//! | llama.cpp server | `{"status":"ok"}`, 503 while it loads | `/props`, `total_slots` | `llamacpp` |
+//! | vLLM | 200 and empty, 503 when it has failed | not said | `vllm` |
+//! | a Banyan box, others | 404 | not said | `owned_by` |
+//!
+//! A health page is often open to everybody; whether the key is good shows only at `/v1/models` and `/props`.
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{Client, ClientError, SMALL_BODY, accepted, read_body, read_json, refusal};
+use crate::{ApiError, Health, HealthStatus, Model};
+
+/// Who made an engine, as far as that changes what it may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// Banyan's engine, or the portal of another box.
+    Banyan,
+    /// llama.cpp's server.
+    LlamaCpp,
+    /// vLLM.
+    Vllm,
+    /// Anything else that speaks the OpenAI wire.
+    Other,
+}
+
+/// What an engine says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introduction {
+    /// How it is. `slots` is 0 when it does not say.
+    pub health: Health,
+    /// Who made it.
+    pub maker: Maker,
+}
+
+/// `GET /props` of llama.cpp's server.
+#[derive(Deserialize)]
+struct Props {
+    total_slots: u32,
+}
+
+impl Client {
+    /// How the engine is, whoever made it; also while it loads or has failed. Refusals of the key come as
+    /// [`ClientError::Refused`].
+    pub async fn introduction(&self) -> Result<Introduction, ClientError> {
+        let response = self.get("/health").await?;
+        let status = response.status();
+        match status {
+            StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE => {}
+            StatusCode::NOT_FOUND => return self.introduction_by_models().await,
+            _ => return Err(refusal(response).await),
+        }
+        let body = read_body(response, SMALL_BODY).await?;
+        if let Ok(health) = serde_json::from_slice::<Health>(&body) {
+            return Ok(Introduction { health, maker: Maker::Banyan });
+        }
+        if status == StatusCode::OK {
+            return self.introduction_by_models().await;
+        }
+        Err(ClientError::of_refusal(status, None, &body))
+    }
+
+    /// An engine that gives its models out answers questions.
+    async fn introduction_by_models(&self) -> Result<Introduction, ClientError> {
+        let models = match self.models().await {
+            Ok(models) => models.data,
+            Err(ClientError::Loading(error)) => return Ok(loading(&error)),
+            Err(error) => return Err(error),
+        };
+        let first = models.first();
+        let maker = maker(first);
+        let mut health = Health::loading(String::new());
+        health.status = HealthStatus::Ready;
+        health.model = first.map(|model| model.id.clone());
+        health.context_length = first.and_then(|model| model.context_length).unwrap_or_default();
+        if maker == Maker::LlamaCpp {
+            let props: Props = read_json(accepted(self.get("/props").await?).await?, SMALL_BODY).await?;
+            health.slots = props.total_slots;
+        }
+        Ok(Introduction { health, maker })
+    }
+}
+
+fn maker(model: Option<&Model>) -> Maker {
+    match model.map(|model| model.owned_by.as_str()) {
+        Some("banyan") => Maker::Banyan,
+        Some("llamacpp") => Maker::LlamaCpp,
+        Some("vllm") => Maker::Vllm,
+        _ => Maker::Other,
+    }
+}
+
+fn loading(error: &ApiError) -> Introduction {
+    let mut health = Health::loading(String::new());
+    health.reason = Some(error.detail.message.clone());
+    Introduction { health, maker: Maker::Other }
+}
