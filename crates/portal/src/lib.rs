@@ -32,6 +32,7 @@ mod keys;
 mod language;
 mod pages;
 mod portal;
+mod queue;
 mod serve;
 mod v1;
 mod visit;
@@ -39,4 +40,7 @@ mod visit;
 pub use answer::Patience;
 pub use keys::{ApiKey, ApiKeys, KeyError, PREFIX as API_KEY_PREFIX};
 pub use portal::{Portal, PortalConfig, openapi_json};
+pub use queue::{
+    Admission, BackgroundRule, Classes, CrisisRule, QueueSettings, Quota, Quotas, Rate, Weights,
+};
 pub use serve::{Limits, serve};
