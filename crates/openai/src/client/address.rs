@@ -106,11 +106,13 @@ impl FromStr for HttpAddress {
         if authority.host().is_empty() || uri.query().is_some() || text.contains('#') {
             return Err(no());
         }
-        let port = match authority.port() {
-            Some(_) => authority.port_u16().filter(|port| *port > 0).ok_or_else(no)?,
-            // "host:" has an empty port, which `Authority::port` takes for none.
-            None if authority.as_str().ends_with(':') => return Err(no()),
-            None => 80,
+        // `Authority::port` takes a port that is no number for none.
+        let port = match authority.as_str().strip_prefix(authority.host()).unwrap_or_default() {
+            "" => 80,
+            rest => {
+                let port = rest.strip_prefix(':').and_then(|port| port.parse().ok());
+                port.filter(|port| *port > 0).ok_or_else(no)?
+            }
         };
         let base = uri.path().trim_end_matches('/');
         let base = base.strip_suffix("/v1").unwrap_or(base).trim_end_matches('/');
