@@ -41,10 +41,10 @@ export function launch() {
 
 /**
  * Runs `body(page, context)` in a browser that has never seen the box, and then checks what the watchers saw.
- * `options` are Playwright's context options; `app: false` does not wait for the app.
+ * `options` are Playwright's context options; `app: false` does not wait for the app; `box` is another way to the box.
  */
 export async function visit(browser, options, body) {
-  const { app = options.javaScriptEnabled !== false, path = '/', waitUntil = 'load', prepare, ...contextOptions } = options
+  const { app = options.javaScriptEnabled !== false, path = '/', box = BOX, waitUntil = 'load', prepare, ...contextOptions } = options
   const context = await browser.newContext({
     viewport: PHONE,
     isMobile: true,
@@ -71,10 +71,10 @@ export async function visit(browser, options, body) {
   page.setDefaultTimeout(20_000)
   try {
     await prepare?.(context, page)
-    await page.goto(BOX + path, { waitUntil })
+    await page.goto(box + path, { waitUntil })
     if (app) await appReady(page)
     await body(page, context)
-    const origin = new URL(BOX).origin
+    const origin = new URL(box).origin
     const strangers = seen.requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== origin)
     assert.deepEqual(strangers, [], 'a request left the box')
     assert.ok(seen.requests.length > 0, 'the watcher of requests saw nothing at all')
