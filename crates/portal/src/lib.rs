@@ -27,6 +27,7 @@ mod answer;
 mod api;
 mod assets;
 mod body;
+mod engines;
 mod guard;
 mod keys;
 mod language;
@@ -38,6 +39,7 @@ mod v1;
 mod visit;
 
 pub use answer::Patience;
+pub use engines::EngineSpec;
 pub use keys::{ApiKey, ApiKeys, KeyError, PREFIX as API_KEY_PREFIX};
 pub use portal::{Portal, PortalConfig, openapi_json};
 pub use queue::{
