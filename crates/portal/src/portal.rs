@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 
 use crate::answer::Patience;
 use crate::assets::Assets;
+use crate::engines::EngineSpec;
 use crate::guard::guard;
 use crate::keys::ApiKeys;
 use crate::pages::{Pages, chat, refused, status};
@@ -38,6 +39,8 @@ const ICON: &str = include_str!("../static/icon.svg");
 pub struct PortalConfig {
     /// Where the engine listens.
     pub engine_socket: PathBuf,
+    /// Engines on other machines that help the box's own.
+    pub engines: Vec<EngineSpec>,
     /// The box's data folder; API keys are in `keys/` below it.
     pub data_dir: PathBuf,
     /// What the community calls its box; it stands on every page.
@@ -55,6 +58,7 @@ impl PortalConfig {
     pub fn new(engine_socket: impl Into<PathBuf>, data_dir: impl Into<PathBuf>) -> Self {
         Self {
             engine_socket: engine_socket.into(),
+            engines: Vec::new(),
             data_dir: data_dir.into(),
             community_name: "Banyan".into(),
             public_url: None,
