@@ -83,7 +83,7 @@ pub fn bench(dir: &Path, options: &BenchOptions<'_>) -> Result<BenchReport, Engi
     let environment = crate::runtime::load(options.ort_library)?;
     let manifest = pack.manifest();
     let (prompt_len, generate) = (options.prompt.max(1), options.generate.max(2));
-    let layout = load::layout(&pack, 1, prompt_len + generate + 1, Element::F32);
+    let layout = crate::decoder::layout(&pack, 1, prompt_len + generate + 1, Element::F32);
     if prompt_len + generate > layout.capacity {
         return Err(EngineError::Missing(format!(
             "{prompt_len} + {generate} tokens do not fit the {} that this model and this memory hold; measure fewer",
@@ -163,17 +163,17 @@ fn median(mut rates: Vec<Rate>) -> Rate {
     rates[rates.len() / 2]
 }
 
-struct Clock {
+pub(crate) struct Clock {
     wall: Instant,
     cpu: Duration,
 }
 
 impl Clock {
-    fn start() -> Clock {
+    pub(crate) fn start() -> Clock {
         Clock { wall: Instant::now(), cpu: usage().map_or(Duration::ZERO, |u| u.0) }
     }
 
-    fn stop(self, tokens: usize) -> Rate {
+    pub(crate) fn stop(self, tokens: usize) -> Rate {
         let cpu = usage().map_or(Duration::ZERO, |u| u.0);
         Rate { tokens, wall: self.wall.elapsed(), cpu: cpu.saturating_sub(self.cpu) }
     }

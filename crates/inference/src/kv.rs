@@ -203,6 +203,18 @@ impl KvSlab {
         &mut self.pool
     }
 
+    /// The largest size of each channel of each head (`[kv_heads, head_dim]`) in row 0 of a buffer of f32.
+    pub fn channel_sizes(&self, index: usize) -> Vec<f32> {
+        let KvLayout { kv_heads, head_dim, capacity, .. } = self.layout;
+        let mut sizes = vec![0f32; kv_heads * head_dim];
+        let row = &self.rows[index].as_slice()[..self.layout.row_bytes()];
+        for (at, bytes) in row.as_chunks::<4>().0.iter().enumerate() {
+            let size = &mut sizes[at / (capacity * head_dim) * head_dim + at % head_dim];
+            *size = size.max(f32::from_ne_bytes(*bytes).abs());
+        }
+        sizes
+    }
+
     /// Copies the first `tokens` tokens of row `from` to row `to`.
     pub fn move_row(&mut self, from: usize, to: usize, tokens: usize) {
         let (row, head) = (self.layout.row_bytes(), self.layout.head_bytes());

@@ -1,14 +1,13 @@
 //! From model packs to running models.
 
 use crate::config::EngineConfig;
+use crate::decoder::{self, Decoder};
 use crate::embed::Embedder;
 use crate::engine::{Engine, EngineOptions};
 use crate::error::EngineError;
-use crate::forward::{Forward as _, LogitsWanted};
-use crate::kv::{self, Element, KvLayout, KvPlan};
 use crate::metrics::Metrics;
 use crate::prompt::Prompter;
-use crate::runner::{OrtRunner, RunnerOptions, session};
+use crate::runner::session;
 use crate::scheduler::Limits;
 use banyan_modelpack::{Kind, Pack};
 use banyan_openai::ProviderHealth;
@@ -16,13 +15,6 @@ use ort::environment::Environment;
 use std::path::Path;
 use std::sync::Arc;
 use tokenizers::Tokenizer;
-
-/// The share of the free memory that the KV slab may take when nobody said how much: one quarter. The rest is for
-/// weights, activations, the other processes and the page cache.
-const KV_SHARE: u64 = 4;
-
-/// Taken for the free memory where the system does not say.
-const ASSUMED_MEMORY: u64 = 2 << 30;
 
 /// A chat model that runs.
 pub struct ChatModel {
@@ -57,23 +49,6 @@ pub(crate) fn tokenizer(pack: &Pack) -> Result<Tokenizer, EngineError> {
     Tokenizer::from_file(&path).map_err(|e| EngineError::Tokenizer(format!("{}: {e}", path.display())))
 }
 
-/// The shape of a pack's slab, with the context it was made for at most.
-pub(crate) fn layout(pack: &Pack, slots: usize, capacity: usize, element: Element) -> KvLayout {
-    let manifest = pack.manifest();
-    let a = &manifest.architecture;
-    let context = manifest.context_length.min(manifest.max_positions);
-    let capacity = if capacity == 0 { context } else { capacity.min(context) };
-    KvLayout { layers: a.layers, kv_heads: a.kv_heads, head_dim: a.head_dim, slots, capacity, element }
-}
-
-/// Bytes for keys and values: as many as were given, else a share of what is free.
-fn kv_budget(given: u64) -> u64 {
-    match given {
-        0 => kv::available_memory().unwrap_or(ASSUMED_MEMORY) / KV_SHARE,
-        bytes => bytes,
-    }
-}
-
 /// Loads a decoder with the first provider that computes it. A provider that passed its trial can still fail on a
 /// real model; that is written into `providers` and the next one is tried.
 pub(crate) fn chat_model(
@@ -84,27 +59,12 @@ pub(crate) fn chat_model(
     metrics: Arc<Metrics>,
 ) -> Result<ChatModel, EngineError> {
     let manifest = pack.manifest();
-    let shape = layout(pack, config.slots, config.capacity, Element::F32);
     let tokenizer = Arc::new(tokenizer(pack)?);
     let template = pack
         .chat_template()
         .map_err(|e| EngineError::Pack { path: pack.dir().to_owned(), reason: e.to_string() })?;
-    let (runner, plan) = with_first_working(providers, |provider| {
-        let device_slab = crate::providers::has_own_memory(provider);
-        let plan = KvPlan::new(shape, kv_budget(config.kv_budget), !device_slab)?;
-        let options = RunnerOptions {
-            provider: provider.to_owned(),
-            threads: config.resolved_threads(),
-            spin: config.spin,
-            plan,
-            scales: None,
-            device_slab,
-            vocab: manifest.architecture.vocab,
-            scored: 1,
-        };
-        let mut runner = OrtRunner::open(environment, &manifest.name, &pack.graph_path(), &options)?;
-        runner.prefill(0, 0, &[0], 0, LogitsWanted::Last)?;
-        Ok((runner, plan))
+    let Decoder { runner, plan, scales: _ } = with_first_working(providers, |provider| {
+        decoder::open(environment, pack, config, provider, &tokenizer)
     })?;
     let layout = plan.layout;
     let limits = Limits {

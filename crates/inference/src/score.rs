@@ -46,7 +46,7 @@ impl Scorer {
         let pack = load::open_pack(dir)?;
         let environment = crate::runtime::load(options.ort_library)?;
         let window = if options.window == 0 { 2048 } else { options.window };
-        let layout = load::layout(&pack, 1, window, Element::F32);
+        let layout = crate::decoder::layout(&pack, 1, window, Element::F32);
         let manifest = pack.manifest();
         let runner_options = RunnerOptions {
             provider: crate::providers::CPU.into(),

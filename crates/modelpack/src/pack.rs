@@ -1,6 +1,6 @@
 //! An imported model, ready to be served.
 
-use crate::graph::{GRAPH_FILE, LORA_GRAPH_FILE};
+use crate::graph::{GRAPH_FILE, Variant};
 use crate::manifest::{self, FileEntry, Kind, Manifest, ManifestError};
 use crate::template::{ChatTemplate, TemplateError};
 use std::fs::File;
@@ -136,9 +136,9 @@ impl Pack {
         self.dir.join(GRAPH_FILE)
     }
 
-    /// The graph with adapter inputs, which decoders have.
-    pub fn lora_graph_path(&self) -> Option<PathBuf> {
-        self.manifest.file(LORA_GRAPH_FILE).map(|entry| self.dir.join(&entry.path))
+    /// One of a decoder's graphs; `None` where the pack is older than it.
+    pub fn variant_path(&self, variant: Variant) -> Option<PathBuf> {
+        self.manifest.file(variant.file()).map(|entry| self.dir.join(&entry.path))
     }
 
     /// The tokenizer.
@@ -148,7 +148,7 @@ impl Pack {
 
     /// The parsed chat template, when the model has one.
     pub fn chat_template(&self) -> Result<Option<ChatTemplate>, PackError> {
-        if self.manifest.kind == Kind::Encoder || self.manifest.file(CHAT_TEMPLATE).is_none() {
+        if self.manifest.kind != Kind::Decoder || self.manifest.file(CHAT_TEMPLATE).is_none() {
             return Ok(None);
         }
         let path = self.dir.join(CHAT_TEMPLATE);

@@ -22,6 +22,7 @@ use banyan_modelpack::graph::contract;
 use ort::AsPointer as _;
 use ort::environment::Environment;
 use ort::memory::AllocationDevice;
+use ort::session::builder::SessionBuilder;
 use ort::session::{IoBinding, Session};
 use ort::value::{PrimitiveTensorElementType, Shape, Tensor, TensorRefMut};
 use slab::Slab;
@@ -86,12 +87,29 @@ impl OrtRunner {
         graph: &Path,
         options: &RunnerOptions,
     ) -> Result<OrtRunner, EngineError> {
+        OrtRunner::open_profiled(environment, model, graph, options, None)
+    }
+
+    /// The same; ONNX Runtime writes what each node took into a file whose name begins with `profile`, when this value is
+    /// dropped.
+    pub fn open_profiled(
+        environment: &Environment,
+        model: &str,
+        graph: &Path,
+        options: &RunnerOptions,
+        profile: Option<&Path>,
+    ) -> Result<OrtRunner, EngineError> {
         let refused = |reason: String| EngineError::Session {
             model: model.to_owned(),
             provider: options.provider.clone(),
             reason,
         };
-        let session = session(environment, graph, &options.provider, options.threads, options.spin)
+        let session = builder(environment, &options.provider, options.threads, options.spin)
+            .and_then(|builder| match profile {
+                Some(file) => builder.with_profiling(file).map_err(|e| ort::Error::new(e.to_string())),
+                None => Ok(builder),
+            })
+            .and_then(|mut builder| builder.commit_from_file(graph))
             .map_err(|e| refused(e.to_string()))?;
         let layout = options.plan.layout;
         check_contract(&session, model, layout.layers)?;
@@ -120,6 +138,16 @@ impl OrtRunner {
     /// The slab's sizes.
     pub fn layout(&self) -> &KvLayout {
         self.slab.layout()
+    }
+
+    /// The largest size of each channel in row 0, for each buffer; what [`KvScales`] are made from. Nothing on a device, and
+    /// nothing where keys and values are kept in 8 bits already.
+    pub fn channel_sizes(&mut self) -> Vec<Vec<f32>> {
+        let KvLayout { element, .. } = *self.slab.layout();
+        match (self.slab.host(), element) {
+            (Ok(slab), Element::F32) => (0..slab.layout().buffers()).map(|i| slab.channel_sizes(i)).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether rows can be moved; not in a device's memory.
@@ -380,6 +408,15 @@ pub(crate) fn session(
     threads: usize,
     spin: bool,
 ) -> Result<Session, ort::Error> {
+    builder(environment, provider, threads, spin)?.commit_from_file(graph)
+}
+
+fn builder(
+    environment: &Environment,
+    provider: &str,
+    threads: usize,
+    spin: bool,
+) -> Result<SessionBuilder, ort::Error> {
     let plain = |e: ort::Error<_>| ort::Error::new(e.to_string());
     let provider = providers::dispatch(provider)
         .ok_or_else(|| ort::Error::new(format!("there is no provider \"{provider}\"")))?;
@@ -396,8 +433,7 @@ pub(crate) fn session(
         .with_flush_to_zero()
         .map_err(plain)?
         .with_execution_providers([provider])
-        .map_err(plain)?
-        .commit_from_file(graph)
+        .map_err(plain)
 }
 
 /// Binds a tensor of our own as an input and keeps it, to change its numbers between runs.

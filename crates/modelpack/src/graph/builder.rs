@@ -28,6 +28,7 @@ pub(super) enum Dim<'a> {
 pub(super) enum Attr {
     Int(&'static str, i64),
     Float(&'static str, f32),
+    Text(&'static str, &'static str),
 }
 
 /// A graph in the making.
@@ -151,14 +152,18 @@ impl Graph {
 
 impl From<Attr> for AttributeProto {
     fn from(attribute: Attr) -> Self {
-        match attribute {
-            Attr::Int(name, value) => {
-                Self { name: name.into(), i: Some(value), f: None, r#type: AttributeType::Int as i32 }
-            }
-            Attr::Float(name, value) => {
-                Self { name: name.into(), i: None, f: Some(value), r#type: AttributeType::Float as i32 }
-            }
-        }
+        let (name, mut proto) = match attribute {
+            Attr::Int(name, value) => (name, Self { i: Some(value), ..Self::default() }),
+            Attr::Float(name, value) => (name, Self { f: Some(value), ..Self::default() }),
+            Attr::Text(name, value) => (name, Self { s: Some(value.into()), ..Self::default() }),
+        };
+        let kind = match attribute {
+            Attr::Int(..) => AttributeType::Int,
+            Attr::Float(..) => AttributeType::Float,
+            Attr::Text(..) => AttributeType::String,
+        };
+        (proto.name, proto.r#type) = (name.into(), kind as i32);
+        proto
     }
 }
 

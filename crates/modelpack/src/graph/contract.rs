@@ -12,6 +12,9 @@
 //! | `past_k_{i}`, `past_v_{i}` | f32 | `[B, kv heads, L, head dim]` | bound to the same memory as `present_…` |
 //! | `logits` | f32 | `[R, vocab]` | |
 //!
+//! Where keys and values are kept in 8 bits, `past_…` and `present_…` are i8 and each layer has `k_scale_{i}` and `v_scale_{i}`, f32
+//! `[kv heads, 1, head dim]`: what was computed is about `kept * scale`. The engine finds the scales (they are the model's, not the text's).
+//!
 //! The graph with adapters has `adapter_idx` i64 `[B]` besides, and for each layer and [`LoraModule`] the optional
 //! `lora_a_{m}_{i}` f32 `[adapters, in, rank]` and `lora_b_{m}_{i}` f32 `[adapters, rank, out]`, the latter times alpha / rank.
 
@@ -37,6 +40,10 @@ pub const ADAPTER_IDX: &str = "adapter_idx";
 pub const ATTENTION_MASK: &str = "attention_mask";
 /// Encoder: the pooled, normalised vector.
 pub const EMBEDDING: &str = "embedding";
+/// Re-ranker: 0 for a token of the question, 1 for one of the document.
+pub const TOKEN_TYPES: &str = "token_type_ids";
+/// Re-ranker: how well the document fits the question, f32 `[B]`, of any size.
+pub const SCORE: &str = "score";
 
 /// The linear maps of a block that an adapter may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

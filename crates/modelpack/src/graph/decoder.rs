@@ -9,14 +9,14 @@
 use super::builder::{Attr, CONTRIB, Dim, Graph, STANDARD};
 use super::contract::{self, LoraModule};
 use super::linear::{BlockSums, Linear, Packer};
-use super::onnx::ElementType::{Float, Int32, Int64};
+use super::onnx::ElementType::{Float, Int8, Int32, Int64};
 use super::quantize::Form;
 use super::weights::{Stored, WeightsWriter};
-use super::{BuildError, BuildOptions, GRAPH_FILE, GraphReport, LORA_GRAPH_FILE, rope};
+use super::{BuildError, BuildOptions, GraphReport, Variant, rope};
 use crate::source::{DecoderConfig, Family, WeightSource};
 use std::path::Path;
 
-/// Writes `model.onnx`, `model-lora.onnx` and `weights.bin` into `out_dir`. `progress` gets weights done and in all.
+/// Writes the graphs of every [`Variant`] and `weights.bin` into `out_dir`. `progress` gets weights done and in all.
 pub fn write_decoder(
     config: &DecoderConfig,
     source: &dyn WeightSource,
@@ -38,9 +38,9 @@ pub fn write_decoder(
     let weights = DecoderWeights::pack(config, &mut packer, max_positions)?;
     let tensors = std::mem::take(&mut packer.tensors);
     let mut files = vec![packer.writer.finish()?];
-    for (name, adapters) in [(GRAPH_FILE, false), (LORA_GRAPH_FILE, true)] {
-        let builder = Builder { config, weights: &weights, graph: Graph::new("decoder"), adapters };
-        files.push(builder.build().write(out_dir, name)?);
+    for variant in Variant::ALL {
+        let builder = Builder { config, weights: &weights, graph: Graph::new("decoder"), variant };
+        files.push(builder.build().write(out_dir, variant.file())?);
     }
     Ok(GraphReport { files, tensors, max_positions })
 }
@@ -157,7 +157,7 @@ struct Builder<'a> {
     config: &'a DecoderConfig,
     weights: &'a DecoderWeights,
     graph: Graph,
-    adapters: bool,
+    variant: Variant,
 }
 
 impl Builder<'_> {
@@ -215,14 +215,20 @@ impl Builder<'_> {
         g.input(contract::QUERY_LENS, Int32, &[rows]);
         g.input(contract::LOGIT_IDX, Int64, &[Dim::Name("R")]);
         g.output(contract::LOGITS, Float, &[Dim::Name("R"), Dim::Size(c.vocab)]);
+        let kept = if self.variant.kv8 { Int8 } else { Float };
         let cache = |length| [rows, Dim::Size(c.kv_heads), Dim::Name(length), Dim::Size(c.head_dim)];
         for layer in 0..c.layers {
-            g.input(&contract::past_k(layer), Float, &cache("L"));
-            g.input(&contract::past_v(layer), Float, &cache("L"));
-            g.output(&contract::present_k(layer), Float, &cache("L_present"));
-            g.output(&contract::present_v(layer), Float, &cache("L_present"));
+            g.input(&contract::past_k(layer), kept, &cache("L"));
+            g.input(&contract::past_v(layer), kept, &cache("L"));
+            g.output(&contract::present_k(layer), kept, &cache("L_present"));
+            g.output(&contract::present_v(layer), kept, &cache("L_present"));
+            if self.variant.kv8 {
+                let scale = [Dim::Size(c.kv_heads), Dim::Size(1), Dim::Size(c.head_dim)];
+                g.input(&contract::k_scale(layer), Float, &scale);
+                g.input(&contract::v_scale(layer), Float, &scale);
+            }
         }
-        if !self.adapters {
+        if !self.variant.adapters {
             return;
         }
         g.input(contract::ADAPTER_IDX, Int64, &[rows]);
@@ -322,8 +328,17 @@ impl Builder<'_> {
         }
         let attended = format!("attended_{layer}");
         let (past_k, past_v) = (contract::past_k(layer), contract::past_v(layer));
-        // Inputs 9 to 15 (positions, bias, sink, scales of a quantized cache, head norms) are not used; 16 is the
-        // count of new tokens in each row.
+        let (mut k_scale, mut v_scale) = (String::new(), String::new());
+        if self.variant.kv8 {
+            (k_scale, v_scale) = (contract::k_scale(layer), contract::v_scale(layer));
+            attributes.extend([
+                Attr::Text("k_quant_type", "PER_CHANNEL"),
+                Attr::Text("v_quant_type", "PER_CHANNEL"),
+                Attr::Int("kv_cache_bit_width", 8),
+            ]);
+        }
+        // Inputs 9 to 11 (positions, bias, sink), 14 and 15 (head norms) are not used; 16 is the count of new tokens in each
+        // row.
         let inputs = [
             &q,
             &k,
@@ -337,8 +352,8 @@ impl Builder<'_> {
             "",
             "",
             "",
-            "",
-            "",
+            &k_scale,
+            &v_scale,
             "",
             "",
             contract::QUERY_LENS,
@@ -352,7 +367,7 @@ impl Builder<'_> {
     fn linear(&mut self, module: LoraModule, layer: usize, input: &str) -> String {
         let linear = self.weights.layers[layer].linear(module);
         let base = linear.apply(&mut self.graph, input, &mut BlockSums::default());
-        if !self.adapters {
+        if !self.variant.adapters {
             return base;
         }
         let g = &mut self.graph;

@@ -1,4 +1,5 @@
-//! The encoder graph: BERT (Devlin et al., 2018) with pooling and L2 normalisation, one vector a text.
+//! The graphs of BERT (Devlin et al., 2018): the encoder with pooling and L2 normalisation, one vector a text; and the
+//! cross-encoder with pooler and classifier, one score for a question with a document.
 
 use super::builder::{Attr, CONTRIB, Dim, Graph, STANDARD};
 use super::contract;
@@ -18,19 +19,52 @@ pub fn write_encoder(
     options: &BuildOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<GraphReport, BuildError> {
-    if config.heads == 0 || !config.hidden.is_multiple_of(config.heads) {
+    let (weights, report) = pack(config, source, out_dir, options, progress, |packer| {
+        EncoderWeights::pack(config, packer, false)
+    })?;
+    finish(report, build_encoder(config, &weights), out_dir)
+}
+
+/// As [`write_encoder`] for a cross-encoder.
+pub fn write_reranker(
+    config: &EncoderConfig,
+    source: &dyn WeightSource,
+    out_dir: &Path,
+    options: &BuildOptions,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<GraphReport, BuildError> {
+    let ((weights, head), report) = pack(config, source, out_dir, options, progress, |packer| {
+        Ok((EncoderWeights::pack(config, packer, true)?, Head::pack(config, packer)?))
+    })?;
+    finish(report, build_reranker(config, &weights, &head), out_dir)
+}
+
+/// Streams the weights into their file.
+fn pack<W>(
+    c: &EncoderConfig,
+    source: &dyn WeightSource,
+    out_dir: &Path,
+    options: &BuildOptions,
+    progress: &mut dyn FnMut(u64, u64),
+    weights: impl FnOnce(&mut Packer<'_>) -> Result<W, BuildError>,
+) -> Result<(W, GraphReport), BuildError> {
+    if c.heads == 0 || !c.hidden.is_multiple_of(c.heads) {
         let what = "the width must be a multiple of the count of attention heads".into();
         return Err(BuildError::Unsupported { model: source.describe(), what });
     }
-    let c = config;
     let total =
         c.layers * c.hidden * (4 * c.hidden + 2 * c.intermediate) + (c.vocab + c.max_positions) * c.hidden;
     let writer = WeightsWriter::create(out_dir)?;
     let mut packer = Packer::new(source, "bert", options.bits, writer, total as u64, progress);
-    let weights = EncoderWeights::pack(config, &mut packer)?;
+    let weights = weights(&mut packer)?;
     let tensors = std::mem::take(&mut packer.tensors);
-    let files = vec![packer.writer.finish()?, build(config, &weights).write(out_dir, GRAPH_FILE)?];
-    Ok(GraphReport { files, tensors, max_positions: config.max_positions })
+    let files = vec![packer.writer.finish()?];
+    Ok((weights, GraphReport { files, tensors, max_positions: c.max_positions }))
+}
+
+fn finish(mut report: GraphReport, graph: Graph, out_dir: &Path) -> Result<GraphReport, BuildError> {
+    report.files.push(graph.write(out_dir, GRAPH_FILE)?);
+    Ok(report)
 }
 
 struct Norm {
@@ -50,28 +84,55 @@ struct LayerWeights {
 struct EncoderWeights {
     tokens: Linear,
     positions: Stored,
+    /// There where a text has two segments; else the first row is part of the positions.
+    types: Option<Stored>,
     norm: Norm,
     layers: Vec<LayerWeights>,
 }
 
 impl EncoderWeights {
-    fn pack(c: &EncoderConfig, packer: &mut Packer<'_>) -> Result<Self, BuildError> {
+    fn pack(c: &EncoderConfig, packer: &mut Packer<'_>, two_segments: bool) -> Result<Self, BuildError> {
         let words = [("token_embd.weight".to_owned(), c.vocab)];
         let tokens = packer.linear_as("tokens", &words, c.hidden, &[], Form::EIGHT)?;
-        // A text is one segment: its token type's row is the same everywhere and is added to the positions here.
         let mut positions = packer.matrix("position_embd.weight", c.max_positions, c.hidden)?;
-        let types = packer.source.info("token_types.weight").map_or(0, |info| info.rows);
-        if types > 0 {
-            let types = packer.matrix("token_types.weight", types, c.hidden)?;
+        let table = packer.matrix("token_types.weight", c.token_types, c.hidden)?;
+        let mut types = None;
+        if two_segments {
+            types = Some(packer.writer.floats(&[c.token_types, c.hidden], &table)?);
+        } else {
+            // A text is one segment: its token type's row is the same everywhere and is added to the positions here.
             for row in positions.chunks_mut(c.hidden) {
-                row.iter_mut().zip(&types).for_each(|(value, own)| *value += own);
+                row.iter_mut().zip(&table).for_each(|(value, own)| *value += own);
             }
         }
         let positions = packer.writer.floats(&[c.max_positions, c.hidden], &positions)?;
         let norm = Norm::pack(packer, "token_embd_norm", c.hidden)?;
         let layers =
             (0..c.layers).map(|layer| LayerWeights::pack(c, packer, layer)).collect::<Result<_, _>>()?;
-        Ok(Self { tokens, positions, norm, layers })
+        Ok(Self { tokens, positions, types, norm, layers })
+    }
+}
+
+/// What a cross-encoder has on top: small, and kept as floats.
+struct Head {
+    pooler: [Stored; 2],
+    classifier: [Stored; 2],
+}
+
+impl Head {
+    fn pack(c: &EncoderConfig, packer: &mut Packer<'_>) -> Result<Self, BuildError> {
+        let mut part = |name: &str, outputs| {
+            let weight = packer.matrix(&format!("{name}.weight"), outputs, c.hidden)?;
+            let weight = packer.writer.floats(&[outputs, c.hidden], &weight)?;
+            Ok::<_, BuildError>([weight, packer.stored_vector(&format!("{name}.bias"), outputs)?])
+        };
+        Ok(Self { pooler: part("pooler", c.hidden)?, classifier: part("classifier", 1)? })
+    }
+
+    fn apply(g: &mut Graph, [weight, bias]: &[Stored; 2], input: &str, name: &str) -> String {
+        let weight = g.external(&format!("{name}.weight"), weight);
+        let bias = g.external(&format!("{name}.bias"), bias);
+        g.node((STANDARD, "Gemm"), &[input, &weight, &bias], &[name], &[Attr::Int("transB", 1)])
     }
 }
 
@@ -108,21 +169,42 @@ impl LayerWeights {
     }
 }
 
-fn build(c: &EncoderConfig, weights: &EncoderWeights) -> Graph {
+fn build_encoder(c: &EncoderConfig, weights: &EncoderWeights) -> Graph {
     let mut graph = Graph::new("encoder");
     let g = &mut graph;
+    g.output(contract::EMBEDDING, Float, &[Dim::Name("B"), Dim::Size(c.hidden)]);
+    let x = body(g, c, weights);
+    pool(g, c, &x);
+    graph
+}
+
+fn build_reranker(c: &EncoderConfig, weights: &EncoderWeights, head: &Head) -> Graph {
+    let mut graph = Graph::new("reranker");
+    let g = &mut graph;
+    g.input(contract::TOKEN_TYPES, Int64, &[Dim::Name("B"), Dim::Name("S")]);
+    g.output(contract::SCORE, Float, &[Dim::Name("B")]);
+    let x = body(g, c, weights);
+    let axis = g.ints("sequence_axis", &[1]);
+    let first = first_token(g, &x, &axis);
+    let dense = Head::apply(g, &head.pooler, &first, "pooler");
+    let pooled = g.simple("Tanh", &[&dense], "pooled");
+    let scores = Head::apply(g, &head.classifier, &pooled, "classifier");
+    g.simple("Squeeze", &[&scores, &axis], contract::SCORE);
+    graph
+}
+
+/// Tokens to hidden states `[B, S, hidden]`.
+fn body(g: &mut Graph, c: &EncoderConfig, weights: &EncoderWeights) -> String {
     for name in [contract::INPUT_IDS, contract::ATTENTION_MASK] {
         g.input(name, Int64, &[Dim::Name("B"), Dim::Name("S")]);
     }
-    g.output(contract::EMBEDDING, Float, &[Dim::Name("B"), Dim::Size(c.hidden)]);
     let mask =
         g.node((STANDARD, "Cast"), &[contract::ATTENTION_MASK], &["mask"], &[Attr::Int("to", Int32 as i64)]);
     let mut x = embed(g, c, weights);
     for (layer, weights) in weights.layers.iter().enumerate() {
         x = block(g, c, weights, layer, &x, &mask);
     }
-    pool(g, c, &x);
-    graph
+    x
 }
 
 fn embed(g: &mut Graph, c: &EncoderConfig, weights: &EncoderWeights) -> String {
@@ -145,7 +227,12 @@ fn embed(g: &mut Graph, c: &EncoderConfig, weights: &EncoderWeights) -> String {
     let (one, two, zero) = (g.ints("one", &[1]), g.ints("two", &[2]), g.ints("zero", &[0]));
     let length = g.simple("Slice", &[&shape, &one, &two], "length");
     let positions = g.simple("Slice", &[&all, &zero, &length], "positions");
-    let sum = g.simple("Add", &[&tokens, &positions], "embedded");
+    let mut sum = g.simple("Add", &[&tokens, &positions], "embedded");
+    if let Some(types) = &weights.types {
+        let table = g.external("types.table", types);
+        let types = g.simple("Gather", &[&table, contract::TOKEN_TYPES], "types");
+        sum = g.simple("Add", &[&sum, &types], "embedded_typed");
+    }
     let [weight, bias] = weights.norm.declare(g, "embedded_norm");
     let attributes = [Attr::Int("axis", -1), Attr::Float("epsilon", c.norm_eps)];
     g.node((STANDARD, "LayerNormalization"), &[&sum, &weight, &bias], &["x_0"], &attributes)
@@ -188,14 +275,17 @@ fn skip_norm(g: &mut Graph, c: &EncoderConfig, x: &str, residual: &str, norm: &N
     )
 }
 
+/// The hidden state of each text's first token: `[B, hidden]`.
+fn first_token(g: &mut Graph, x: &str, axis: &str) -> String {
+    let (zero, one) = (g.ints("zero", &[0]), g.ints("one", &[1]));
+    let first = g.simple("Slice", &[x, &zero, &one, axis], "first");
+    g.simple("Squeeze", &[&first, axis], "first_token")
+}
+
 fn pool(g: &mut Graph, c: &EncoderConfig, x: &str) {
     let axis = g.ints("sequence_axis", &[1]);
     let pooled = match c.pooling {
-        Pooling::Cls => {
-            let (zero, one) = (g.ints("zero", &[0]), g.ints("one", &[1]));
-            let first = g.simple("Slice", &[x, &zero, &one, &axis], "first");
-            g.simple("Squeeze", &[&first, &axis], "pooled")
-        }
+        Pooling::Cls => first_token(g, x, &axis),
         Pooling::Mean => {
             let mask = g.node(
                 (STANDARD, "Cast"),

@@ -8,7 +8,7 @@
 //! - Weights pass through in blocks of rows ([`ROW_CHUNK_BYTES`]); no tensor is held whole, whatever its size.
 //! - What a quantized source stores is kept exactly wherever ONNX Runtime can express it: see
 //!   `linear.rs` for the forms and why they are what they are.
-//! - Both graphs of a decoder (with and without adapter inputs) point into the same `weights.bin`.
+//! - All graphs of a decoder ([`Variant`]) point into the same `weights.bin`.
 
 mod builder;
 pub mod contract;
@@ -21,21 +21,53 @@ mod rope;
 mod weights;
 
 pub use decoder::write_decoder;
-pub use encoder::write_encoder;
+pub use encoder::{write_encoder, write_reranker};
 
 use crate::source::SourceError;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// The graph without adapters.
+/// The graph: of an encoder the only one, of a decoder that of [`Variant::PLAIN`].
 pub const GRAPH_FILE: &str = "model.onnx";
-/// The decoder's graph with adapter inputs.
-pub const LORA_GRAPH_FILE: &str = "model-lora.onnx";
-/// The external data of both.
+/// The external data of all graphs.
 pub const WEIGHTS_FILE: &str = "weights.bin";
 /// Floats of a block of rows held at once while a tensor streams through (4 MiB of them). With the packed copy, the
 /// stored bytes and the scales an import holds under four times this.
 pub const ROW_CHUNK_BYTES: usize = 4 << 20;
+
+/// A decoder's graph. All of them read the same weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// With adapter inputs, which cost a few per cent even when nothing is fed.
+    pub adapters: bool,
+    /// Keys and values are kept in 8 bits with a scale for each channel: a quarter of the memory, and less to read for
+    /// every token.
+    pub kv8: bool,
+}
+
+impl Variant {
+    /// No adapters, keys and values as computed.
+    pub const PLAIN: Variant = Variant { adapters: false, kv8: false };
+    /// Adapters, keys and values as computed.
+    pub const LORA: Variant = Variant { adapters: true, kv8: false };
+    /// All there are.
+    pub const ALL: [Variant; 4] = [
+        Self::PLAIN,
+        Self::LORA,
+        Variant { adapters: false, kv8: true },
+        Variant { adapters: true, kv8: true },
+    ];
+
+    /// The file in the pack.
+    pub const fn file(self) -> &'static str {
+        match (self.adapters, self.kv8) {
+            (false, false) => GRAPH_FILE,
+            (true, false) => "model-lora.onnx",
+            (false, true) => "model-kv8.onnx",
+            (true, true) => "model-lora-kv8.onnx",
+        }
+    }
+}
 
 /// How many bits the weights of a *float* source get. A quantized source keeps its own precision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

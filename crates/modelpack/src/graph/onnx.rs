@@ -65,6 +65,8 @@ pub(super) struct AttributeProto {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub s: Option<Vec<u8>>,
     #[prost(enumeration = "AttributeType", tag = "20")]
     pub r#type: i32,
 }
@@ -75,6 +77,7 @@ pub(super) enum AttributeType {
     Undefined = 0,
     Float = 1,
     Int = 2,
+    String = 3,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -115,6 +118,7 @@ pub(super) enum ElementType {
     Undefined = 0,
     Float = 1,
     Uint8 = 2,
+    Int8 = 3,
     Int32 = 6,
     Int64 = 7,
 }

@@ -57,7 +57,7 @@ impl WeightsWriter {
     /// Reserves a region for a tensor.
     pub(super) fn reserve(&mut self, element: ElementType, dims: &[usize]) -> Region {
         let width = match element {
-            ElementType::Uint8 | ElementType::Undefined => 1,
+            ElementType::Uint8 | ElementType::Int8 | ElementType::Undefined => 1,
             ElementType::Float | ElementType::Int32 => 4,
             ElementType::Int64 => 8,
         };

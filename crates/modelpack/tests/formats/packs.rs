@@ -1,4 +1,4 @@
-use banyan_modelpack::graph::Bits;
+use banyan_modelpack::graph::{Bits, Variant};
 use banyan_modelpack::source::DType;
 use banyan_modelpack::testing::gguf::Meta;
 use banyan_modelpack::testing::{Tiny, TinyFamily};
@@ -66,7 +66,7 @@ fn a_gguf_file_becomes_a_pack_that_opens_and_verifies() {
     assert!(manifest.quality.worst.is_some() && !manifest.quality.forms.is_empty());
     assert!(
         pack.graph_path().is_file()
-            && pack.lora_graph_path().unwrap().is_file()
+            && Variant::ALL.iter().all(|v| pack.variant_path(*v).unwrap().is_file())
             && pack.tokenizer_path().is_file()
     );
     assert!(pack.chat_template().unwrap().is_some());
@@ -98,7 +98,19 @@ fn an_encoder_folder_becomes_a_pack_named_after_its_readme() {
     );
     assert_eq!((manifest.context_length, manifest.max_positions), (128, 256));
     assert_eq!(manifest.licence.as_deref(), Some("cc0-1.0"));
-    assert!(pack.lora_graph_path().is_none() && pack.chat_template().unwrap().is_none());
+    assert!(pack.variant_path(Variant::LORA).is_none() && pack.chat_template().unwrap().is_none());
+    pack.verify(&mut |_, _| {}).unwrap();
+}
+
+#[test]
+fn a_cross_encoder_folder_becomes_a_pack_of_its_own_kind() {
+    let place = Place::new();
+    Tiny::reranker(1).write_folder(&place.path("tiny-reranker"), DType::F32).unwrap();
+    let pack = place.import(&place.path("tiny-reranker")).unwrap();
+    assert_eq!((pack.manifest().kind, pack.manifest().context_length), (Kind::Reranker, 256));
+    let text = pack.manifest().to_toml().unwrap();
+    assert!(text.contains("kind = \"reranker\"") && !text.contains("pooling"), "{text}");
+    assert!(pack.chat_template().unwrap().is_none());
     pack.verify(&mut |_, _| {}).unwrap();
 }
 

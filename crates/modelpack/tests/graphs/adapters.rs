@@ -2,7 +2,7 @@
 
 use crate::session::{Cache, Inputs, logits, open};
 use banyan_modelpack::graph::contract::{self, LoraModule};
-use banyan_modelpack::graph::{Bits, BuildOptions, GRAPH_FILE, LORA_GRAPH_FILE, write_decoder};
+use banyan_modelpack::graph::{Bits, BuildOptions, GRAPH_FILE, Variant, write_decoder};
 use banyan_modelpack::source::DType;
 use banyan_modelpack::source::hf::{HfFolder, HfModel};
 use banyan_modelpack::testing::{Random, Tiny, TinyFamily};
@@ -47,7 +47,7 @@ fn without_an_adapter_the_answer_is_the_base_models_to_the_bit() {
     let tiny = Tiny::new(TinyFamily::Llama, 3);
     build(&tiny, dir.path());
     let base = last_logits(&mut open(&dir.path().join(GRAPH_FILE)), &tiny, 2, Vec::new());
-    let unfed = last_logits(&mut open(&dir.path().join(LORA_GRAPH_FILE)), &tiny, 2, vec![index(&[0, 0])]);
+    let unfed = last_logits(&mut open(&dir.path().join(Variant::LORA.file())), &tiny, 2, vec![index(&[0, 0])]);
     assert_eq!(base, unfed);
 }
 
@@ -58,7 +58,7 @@ fn each_row_answers_with_its_own_adapter_as_if_it_were_merged_into_the_weights()
         let tiny = Tiny::new(TinyFamily::Qwen2, 11);
         build(&tiny, dir.path());
         // Opened first: values need the runtime.
-        let mut session = open(&dir.path().join(LORA_GRAPH_FILE));
+        let mut session = open(&dir.path().join(Variant::LORA.file()));
         // The targets of each fused module, in its order.
         let targets: &[&str] = match module {
             LoraModule::Qkv => &["attn_q", "attn_k", "attn_v"],

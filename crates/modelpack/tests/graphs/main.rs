@@ -4,5 +4,6 @@
 
 mod adapters;
 mod exact;
+mod kv8;
 mod parity;
 mod session;
