@@ -1,6 +1,7 @@
 //! One sequence that is in the engine: its text so far and its way out.
 
 use super::{CacheScope, Event, Finish, InFlight, Request, ScoredToken, Submission};
+use crate::constraint::{Constraint, ConstraintError};
 use crate::detokenize::{Detokenizer, StopFilter};
 use crate::error::EngineError;
 use crate::prefix::Keys;
@@ -30,6 +31,7 @@ pub(super) struct Live {
     pub(super) last_token: Option<Instant>,
     max_tokens: usize,
     sampler: Sampler,
+    constraint: Option<Constraint>,
     detokenizer: Detokenizer,
     stops: StopFilter,
     _place: InFlight,
@@ -38,7 +40,7 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn new(submission: Submission, detokenizer: Detokenizer) -> Live {
         let Submission { request, events, place } = submission;
-        let Request { prompt, max_tokens, sampling, stop, adapter, scope } = request;
+        let Request { prompt, max_tokens, sampling, stop, adapter, scope, constraint } = request;
         Live {
             adapter,
             scope,
@@ -52,6 +54,7 @@ impl Live {
             last_token: None,
             max_tokens: max_tokens.unwrap_or(usize::MAX),
             sampler: Sampler::new(sampling, &prompt),
+            constraint,
             detokenizer,
             stops: StopFilter::new(stop),
             tokens: prompt,
@@ -93,7 +96,13 @@ impl Live {
         eos: &[u32],
         room: usize,
     ) -> Result<bool, EngineError> {
-        let Picked { token, logprob } = self.sampler.pick(logits, scratch);
+        let (Picked { token, logprob }, whole) = match self.pick(logits, scratch, eos) {
+            Ok(picked) => picked,
+            Err(e) => {
+                self.outbox.fail(e.to_string());
+                return Ok(true);
+            }
+        };
         self.tokens.push(token);
         if eos.contains(&token) {
             self.end(Finish::Stop)?;
@@ -106,11 +115,30 @@ impl Live {
             self.outbox.last = Some(self.done(Finish::Stop));
             return Ok(true);
         }
+        if whole {
+            self.end(Finish::Stop)?;
+            return Ok(true);
+        }
         if self.generated() >= self.max_tokens || room == 0 {
             self.end(Finish::Length)?;
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// The next token, and whether with it the answer's form is whole so that nothing can follow.
+    fn pick(
+        &mut self,
+        logits: &mut [f32],
+        scratch: &mut Scratch,
+        eos: &[u32],
+    ) -> Result<(Picked, bool), ConstraintError> {
+        let Some(constraint) = &mut self.constraint else {
+            return Ok((self.sampler.pick(logits, scratch), false));
+        };
+        let picked = self.sampler.pick_within(constraint, logits, scratch)?;
+        let whole = !eos.contains(&picked.token) && constraint.accept(picked.token)?;
+        Ok((picked, whole))
     }
 
     /// Gives out what was held back, and the last event.

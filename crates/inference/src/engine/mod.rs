@@ -18,6 +18,7 @@ mod live;
 mod tests;
 mod worker;
 
+use crate::constraint::Constraint;
 use crate::error::{EngineError, SubmitError};
 use crate::forward::Forward;
 use crate::metrics::Metrics;
@@ -26,6 +27,7 @@ use crate::sampler::{Logprob, Settings};
 use crate::scheduler::Limits;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokenizers::Tokenizer;
 use tokio::sync::mpsc as events;
@@ -48,6 +50,8 @@ pub struct Request {
     pub adapter: u32,
     /// With whom the computed prompt may be shared.
     pub scope: CacheScope,
+    /// The form that the answer is held to.
+    pub constraint: Option<Constraint>,
 }
 
 /// With whom the keys and values of a prompt may be shared: whoever asks with a prompt that begins alike gets its first
@@ -140,6 +144,7 @@ pub struct EngineOptions {
 pub struct Engine {
     commands: mpsc::Sender<Submission>,
     shared: Arc<Shared>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 /// A request on its way to the thread.
@@ -185,11 +190,20 @@ impl Engine {
         let index = PrefixIndex::new(options.blocks);
         let parts = worker::Parts { model, index, tokenizer: options.tokenizer, eos: options.eos };
         let worker = worker::Worker::new(parts, Arc::clone(&shared), inbox);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("engine".into())
             .spawn(move || worker.run())
             .map_err(|source| EngineError::Thread { what: "the engine", source })?;
-        Ok(Engine { commands, shared })
+        Ok(Engine { commands, shared, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Lets go of this handle, and waits until the thread has ended and the model's memory is free. It ends when the other
+    /// handles are gone too and every request has.
+    pub fn stop(self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(self);
+        // An engine that panicked has left its reason already.
+        let _ = thread.map(JoinHandle::join);
     }
 
     /// Takes a request in, or refuses it at once.

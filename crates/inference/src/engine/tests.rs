@@ -35,6 +35,7 @@ fn ask(prompt: &str) -> Request {
         sampling: Settings { temperature: 0.0, ..Settings::default() },
         stop: Vec::new(),
         adapter: 0,
+        constraint: None,
         scope: CacheScope::default(),
     }
 }

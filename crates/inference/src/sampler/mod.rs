@@ -1,6 +1,7 @@
 //! From a row of logits to the next token: pure, and reproducible from a seed.
 //!
-//! The order is that of vLLM and Hugging Face: logit bias, repetition, presence and frequency penalty on the logits;
+//! First an answer's form bans the tokens that cannot follow ([`Sampler::pick_within`]). Then the order is that of vLLM and
+//! Hugging Face: logit bias, repetition, presence and frequency penalty on the logits;
 //! then temperature; then min-p, top-k and top-p, each on what the one before left; then the draw. Log probabilities are those of the
 //! model itself, before any of this, as OpenAI reports them.
 //!
@@ -12,6 +13,7 @@
 mod tests;
 mod weights;
 
+use crate::constraint::{Constraint, ConstraintError};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use std::cmp::Ordering;
@@ -136,6 +138,13 @@ pub struct Scratch {
     candidates: Vec<(u32, f32)>,
 }
 
+/// What is kept of the model's own logits for log probabilities.
+struct Before {
+    norm: LogSumExp,
+    top: Vec<(u32, f32)>,
+    touched: Vec<(u32, f32)>,
+}
+
 /// The state of one sequence: what it has seen and where its draws stand.
 #[derive(Debug)]
 pub struct Sampler {
@@ -158,8 +167,32 @@ impl Sampler {
 
     /// Picks the next token. `logits` is changed by bias and penalties and must not be used again.
     pub fn pick(&mut self, logits: &mut [f32], scratch: &mut Scratch) -> Picked {
-        let raw = self.settings.logprobs.map(|n| (LogSumExp::of(logits), top_n(logits, n, scratch)));
-        let raw_logits = raw.is_some().then(|| self.touched(logits));
+        let before = self.before(logits, scratch);
+        self.pick_from(logits, before, scratch)
+    }
+
+    /// Picks the next token among those that a form allows.
+    pub fn pick_within(
+        &mut self,
+        constraint: &mut Constraint,
+        logits: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<Picked, ConstraintError> {
+        let before = self.before(logits, scratch);
+        constraint.mask(logits)?;
+        Ok(self.pick_from(logits, before, scratch))
+    }
+
+    fn before(&self, logits: &[f32], scratch: &mut Scratch) -> Option<Before> {
+        let n = self.settings.logprobs?;
+        Some(Before {
+            norm: LogSumExp::of(logits),
+            top: top_n(logits, n, scratch),
+            touched: self.touched(logits),
+        })
+    }
+
+    fn pick_from(&mut self, logits: &mut [f32], before: Option<Before>, scratch: &mut Scratch) -> Picked {
         self.shape(logits);
         let token = match argmax(logits) {
             best if self.settings.temperature <= 0.0 => best,
@@ -168,8 +201,8 @@ impl Sampler {
         if self.tracks() {
             *self.seen.entry(token).or_insert(0) += 1;
         }
-        let logprob = raw.map(|(norm, top)| {
-            let before = raw_logits.unwrap_or_default().into_iter().find(|(id, _)| *id == token);
+        let logprob = before.map(|Before { norm, top, touched }| {
+            let before = touched.into_iter().find(|(id, _)| *id == token);
             let logit = before.map_or_else(|| logits[token as usize], |(_, logit)| logit);
             Logprob {
                 picked: norm.log_probability(logit),

@@ -32,6 +32,7 @@ pub(super) async fn chat(
         let prompt = model.prompter.chat(&turns)?;
         let events = model.engine.submit(Request {
             adapter: 0,
+            constraint: None,
             scope: request::scope(
                 chat.cache_salt.as_deref(),
                 model.prompter.shared_tokens(&prompt, &turns, chat.shared_messages),

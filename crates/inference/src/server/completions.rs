@@ -44,6 +44,7 @@ pub(super) async fn completions(
         let max_tokens = completion.sampling.max_tokens.or(Some(DEFAULT_MAX_TOKENS));
         let events = model.engine.submit(Request {
             adapter: 0,
+            constraint: None,
             scope: request::scope(completion.cache_salt.as_deref(), 0),
             prompt,
             max_tokens: request::max_tokens(max_tokens)?,

@@ -352,6 +352,7 @@ async fn an_engine_that_breaks_ends_the_server_with_its_reason() {
         sampling: crate::sampler::Settings::default(),
         stop: Vec::new(),
         adapter: 0,
+        constraint: None,
         scope: crate::engine::CacheScope::default(),
     };
     let _stream = engine.submit(request).unwrap();
