@@ -89,6 +89,12 @@ describe('a conversation', () => {
     }
   })
 
+  it('that was stopped elsewhere is not whole, and nobody is said to have stopped it here', () => {
+    const answer = rules.ask(rules.newConversation('c', 1), 'a', ids, 2)
+    rules.receive(answer, { type: 'done', finish_reason: 'other', stopped: true }, 2)
+    expect(answer.state).toBe('interrupted')
+  })
+
   it('that was refused for a while knows until when', () => {
     const answer = rules.ask(rules.newConversation('c', 1), 'a', ids, 2)
     rules.receive(answer, { type: 'error', code: 'quota', message: '', retry: true, retry_after_s: 30 }, 1000)

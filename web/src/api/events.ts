@@ -16,8 +16,12 @@ export interface Queued {
 }
 
 type Known = components['schemas']['ChatEvent']
-/** A refusal may say after how many seconds asking again makes sense. */
-type Timed<Event> = Event extends { type: 'error' } ? Event & { retry_after_s?: number | null } : Event
+/** A refusal may say after how many seconds asking again makes sense, and an end that somebody stopped it. */
+type Timed<Event> = Event extends { type: 'error' }
+  ? Event & { retry_after_s?: number | null }
+  : Event extends { type: 'done' }
+    ? Event & { stopped?: boolean }
+    : Event
 
 export type ChatEvent = Timed<Known> | Started | Queued
 export type ChatRequest = components['schemas']['ChatRequest'] & { urgent?: boolean | null }

@@ -96,7 +96,8 @@ export function receive(answer: Message, event: ChatEvent, now: number, id: numb
     case 'notice':
       break
     case 'done':
-      end(answer, 'complete')
+      // Stopped elsewhere: in another tab, or by the box because nobody listened for a minute.
+      end(answer, event.stopped ? 'interrupted' : 'complete')
       if (event.finish_reason === 'length') answer.cut = true
       break
     case 'error':
