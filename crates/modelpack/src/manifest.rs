@@ -29,6 +29,8 @@ pub enum Kind {
     Decoder,
     /// Turns text into vectors.
     Encoder,
+    /// Says how well a document fits a question.
+    Reranker,
 }
 
 /// A pack's description.

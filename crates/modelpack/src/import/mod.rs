@@ -4,7 +4,7 @@
 //! its place: a power cut leaves either the whole pack or a hidden folder, which the next import clears away. One
 //! import runs at a time in a store (a lock file says so), as it uses the disk and the memory of the whole box.
 
-mod describe;
+pub(crate) mod describe;
 mod model;
 
 use crate::graph::{self, Bits, BuildError, BuildOptions, GraphReport};
@@ -158,14 +158,14 @@ pub fn import(
     }
     let max_positions = positions(&model, options)?;
     std::fs::create_dir_all(store.dir()).map_err(io(store.dir()))?;
-    let _lock = lock(store)?;
+    let _lock = lock(store.dir())?;
     let place = store.dir().join(&name);
     if place.exists() {
         return Err(ImportError::Exists { name });
     }
-    check_space(store, model.pack_bytes())?;
+    check_space(store.dir(), model.pack_bytes())?;
 
-    let workshop = Workshop::new(store, &name)?;
+    let workshop = Workshop::new(store.dir(), &name)?;
     let hash = model.hash(&mut |done, total| progress(Progress::Hashing { done, total }))?;
     let build = BuildOptions { bits: options.bits, max_positions };
     let mut building = |done, total| progress(Progress::Building { done, total });
@@ -175,6 +175,9 @@ pub fn import(
         }
         Shape::Encoder(config) => {
             graph::write_encoder(config, model.weights(), &workshop.dir, &build, &mut building)?
+        }
+        Shape::Reranker(config) => {
+            graph::write_reranker(config, model.weights(), &workshop.dir, &build, &mut building)?
         }
     };
     progress(Progress::Finishing);
@@ -221,7 +224,7 @@ fn try_template(model: &Model) -> Result<(), ImportError> {
 fn positions(model: &Model, options: &ImportOptions) -> Result<usize, ImportError> {
     let trained = match &model.shape {
         Shape::Decoder(config) => config.context_length,
-        Shape::Encoder(config) => return Ok(config.max_positions),
+        Shape::Encoder(config) | Shape::Reranker(config) => return Ok(config.max_positions),
     };
     match options.max_positions {
         Some(asked) if asked == 0 || asked > trained => Err(ImportError::Positions { asked, trained }),
@@ -230,8 +233,8 @@ fn positions(model: &Model, options: &ImportOptions) -> Result<usize, ImportErro
     }
 }
 
-fn check_space(store: &Store, needed: u64) -> Result<(), ImportError> {
-    let path = store.dir();
+/// Refuses an import that the disk has no room for.
+pub(crate) fn check_space(path: &Path, needed: u64) -> Result<(), ImportError> {
     let stat = nix::sys::statvfs::statvfs(path).map_err(|errno| io(path)(errno.into()))?;
     #[allow(clippy::unnecessary_cast, reason = "these widths differ between platforms")]
     let free = (stat.blocks_available() as u64).saturating_mul(stat.fragment_size() as u64);
@@ -262,35 +265,35 @@ fn quality(report: &GraphReport) -> Quality {
 }
 
 /// The lock ends with the process, so that a killed import blocks nobody.
-fn lock(store: &Store) -> Result<File, ImportError> {
-    let path = store.dir().join(LOCK);
+pub(crate) fn lock(dir: &Path) -> Result<File, ImportError> {
+    let path = dir.join(LOCK);
     let file = File::create(&path).map_err(io(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(ImportError::Busy(store.dir().display().to_string())),
+        Err(std::fs::TryLockError::WouldBlock) => Err(ImportError::Busy(dir.display().to_string())),
         Err(std::fs::TryLockError::Error(e)) => Err(io(&path)(e)),
     }
 }
 
 /// The hidden folder in which a pack is built; it goes away with whatever is in it unless it was renamed.
-struct Workshop {
-    dir: PathBuf,
+pub(crate) struct Workshop {
+    pub(crate) dir: PathBuf,
 }
 
 impl Workshop {
     /// Clears away what killed imports left (the lock says that none is running), and makes a new folder.
-    fn new(store: &Store, name: &str) -> Result<Self, ImportError> {
-        for entry in std::fs::read_dir(store.dir()).map_err(io(store.dir()))?.flatten() {
+    pub(crate) fn new(store: &Path, name: &str) -> Result<Self, ImportError> {
+        for entry in std::fs::read_dir(store).map_err(io(store))?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
                 std::fs::remove_dir_all(entry.path()).map_err(io(&entry.path()))?;
             }
         }
-        let dir = store.dir().join(format!("{TEMPORARY}{name}"));
+        let dir = store.join(format!("{TEMPORARY}{name}"));
         std::fs::create_dir(&dir).map_err(io(&dir))?;
         Ok(Self { dir })
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<FileEntry, ImportError> {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<FileEntry, ImportError> {
         let path = self.dir.join(name);
         let written =
             File::create(&path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
@@ -310,17 +313,17 @@ impl Drop for Workshop {
     }
 }
 
-fn sync_folder(dir: &Path) -> Result<(), ImportError> {
+pub(crate) fn sync_folder(dir: &Path) -> Result<(), ImportError> {
     File::open(dir).and_then(|file| file.sync_all()).map_err(io(dir))
 }
 
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ImportError + use<> {
+pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ImportError + use<> {
     let path = path.display().to_string();
     |source| ImportError::Io { path, source }
 }
 
 /// BLAKE3 of the source's files: of one file its own, of several that of the lines `hash  name`.
-fn hash_files(paths: &[PathBuf], progress: &mut dyn FnMut(u64, u64)) -> Result<String, ImportError> {
+pub(crate) fn hash_files(paths: &[PathBuf], progress: &mut dyn FnMut(u64, u64)) -> Result<String, ImportError> {
     let mut total = 0;
     for path in paths {
         total += path.metadata().map_err(io(path))?.len();

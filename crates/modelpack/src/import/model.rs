@@ -19,6 +19,7 @@ const DESCRIPTIONS: [&str; 3] = ["config.json", "tokenizer.json", "tokenizer_con
 pub(super) enum Shape {
     Decoder(DecoderConfig),
     Encoder(EncoderConfig),
+    Reranker(EncoderConfig),
 }
 
 enum Weights {
@@ -77,6 +78,10 @@ impl Model {
                     limits.and_then(|json| json["max_seq_length"].as_u64()).unwrap_or(u64::MAX).max(1);
                 let length = usize::try_from(limit).unwrap_or(usize::MAX).min(config.max_positions);
                 (Shape::Encoder(config), length)
+            }
+            HfModel::Reranker(config) => {
+                let length = config.max_positions;
+                (Shape::Reranker(config), length)
             }
         };
         Ok(Self {
@@ -151,6 +156,7 @@ impl Model {
                 (Kind::Decoder, family_name(config.family), decoder_sizes(config), None)
             }
             Shape::Encoder(config) => (Kind::Encoder, "bert", encoder_sizes(config), Some(config.pooling)),
+            Shape::Reranker(config) => (Kind::Reranker, "bert", encoder_sizes(config), None),
         };
         let (bos, bos_text) =
             self.tokenizer.bos.clone().map_or((None, String::new()), |(id, text)| (Some(id), text));

@@ -69,6 +69,11 @@ pub(crate) fn encoder<'a>(
     source: &dyn WeightSource,
     names: impl Iterator<Item = &'a str>,
 ) -> Result<(), SourceError> {
+    encoder_sizes(config, source)?;
+    tensors(source, "bert", &encoder_tensors(config), names)
+}
+
+fn encoder_sizes(config: &EncoderConfig, source: &dyn WeightSource) -> Result<(), SourceError> {
     let sizes = [
         ("layers", config.layers, MAX_LAYERS),
         ("model width", config.hidden, MAX_WIDTH),
@@ -87,7 +92,29 @@ pub(crate) fn encoder<'a>(
         let tensor = "token_types.weight".into();
         return Err(SourceError::MissingTensor { path: source.describe(), tensor, family: "bert".into() });
     }
-    tensors(source, "bert", &encoder_tensors(config), names)
+    Ok(())
+}
+
+/// Checks a cross-encoder.
+pub(crate) fn reranker<'a>(
+    config: &EncoderConfig,
+    source: &dyn WeightSource,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), SourceError> {
+    // Before the sizes of all tensors are compared: this one has words of its own.
+    if let Some(labels) = source.info("classifier.weight").map(|info| info.rows).filter(|rows| *rows != 1) {
+        let what = format!(
+            "its classifier has {labels} outputs; Banyan serves cross-encoders with one, which is the score of a document"
+        );
+        return Err(SourceError::Unsupported { path: source.describe(), what });
+    }
+    encoder_sizes(config, source)?;
+    let mut wanted = encoder_tensors(config);
+    wanted.push(("pooler.weight".into(), config.hidden, config.hidden));
+    wanted.push(("pooler.bias".into(), 1, config.hidden));
+    wanted.push(("classifier.weight".into(), 1, config.hidden));
+    wanted.push(("classifier.bias".into(), 1, 1));
+    tensors(source, "bert", &wanted, names)
 }
 
 fn refuse_absurd(source: &dyn WeightSource, sizes: &[(&str, usize, usize)]) -> Result<(), SourceError> {

@@ -116,7 +116,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    fn read_rows(
+    pub(crate) fn read_rows(
         &self,
         file: &File,
         path: &Path,
@@ -210,4 +210,6 @@ pub struct EncoderConfig {
     pub norm_eps: f32,
     /// Pooling.
     pub pooling: Pooling,
+    /// Rows of the token type embedding.
+    pub token_types: usize,
 }

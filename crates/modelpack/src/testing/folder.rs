@@ -10,7 +10,8 @@ impl Tiny {
     /// Tensors under Hugging Face's names: shape and values.
     pub fn hf_tensors(&self) -> Vec<(String, Vec<usize>, Vec<f32>)> {
         let named = |(name, tensor): (&String, &super::Tensor)| {
-            let shape = if tensor.rows == 1 { vec![tensor.cols] } else { vec![tensor.rows, tensor.cols] };
+            let matrix = tensor.rows > 1 || name == "classifier.weight";
+            let shape = if matrix { vec![tensor.rows, tensor.cols] } else { vec![tensor.cols] };
             (self.hf_name(name), shape, tensor.values.clone())
         };
         self.tensors.iter().map(named).collect()
@@ -31,6 +32,9 @@ impl Tiny {
             config["hidden_act"] = json!("gelu");
             config["layer_norm_eps"] = json!(1e-12);
             config["type_vocab_size"] = json!(2);
+            if self.is_reranker() {
+                config["architectures"] = json!(["BertForSequenceClassification"]);
+            }
         } else {
             config["hidden_act"] = json!("silu");
             config["rms_norm_eps"] = json!(1e-5);
@@ -87,7 +91,7 @@ impl Tiny {
         write("tokenizer.json", tokenizer::decoder_json())
     }
 
-    fn hf_name(&self, name: &str) -> String {
+    pub(super) fn hf_name(&self, name: &str) -> String {
         let encoder = self.family == TinyFamily::Bert;
         let whole = match name {
             "output.weight" => Some("lm_head.weight"),
@@ -98,6 +102,10 @@ impl Tiny {
             "token_types.weight" => Some("embeddings.token_type_embeddings.weight"),
             "token_embd_norm.weight" => Some("embeddings.LayerNorm.weight"),
             "token_embd_norm.bias" => Some("embeddings.LayerNorm.bias"),
+            "pooler.weight" => Some("pooler.dense.weight"),
+            "pooler.bias" => Some("pooler.dense.bias"),
+            "classifier.weight" => Some("classifier.weight"),
+            "classifier.bias" => Some("classifier.bias"),
             _ => None,
         };
         if let Some(whole) = whole {
@@ -137,7 +145,7 @@ impl Tiny {
 }
 
 /// A safetensors file.
-fn safetensors(tensors: &[(String, Vec<usize>, Vec<f32>)], dtype: DType) -> Result<Vec<u8>> {
+pub(super) fn safetensors(tensors: &[(String, Vec<usize>, Vec<f32>)], dtype: DType) -> Result<Vec<u8>> {
     let form = match dtype {
         DType::F32 => "F32",
         DType::F16 => "F16",

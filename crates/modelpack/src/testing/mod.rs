@@ -6,6 +6,7 @@
 pub mod encode;
 mod folder;
 pub mod gguf;
+pub mod peft;
 pub mod tokenizer;
 
 use crate::source::{DType, dequant::dequantize_rows};
@@ -102,6 +103,25 @@ impl Tiny {
         };
         tiny.fill(&mut Random(seed));
         tiny
+    }
+
+    /// A BERT cross-encoder: pooler and classifier with one output on top.
+    pub fn reranker(seed: u64) -> Self {
+        let mut tiny = Self::new(TinyFamily::Bert, seed);
+        let random = &mut Random(seed ^ 0x5eed);
+        let hidden = tiny.hidden;
+        for (name, rows) in [("pooler", hidden), ("classifier", 1)] {
+            let values = random.values(rows * hidden, 1.7 / (hidden as f32).sqrt());
+            tiny.tensors.insert(format!("{name}.weight"), Tensor { rows, cols: hidden, values });
+            let values = random.values(rows, 0.2);
+            tiny.tensors.insert(format!("{name}.bias"), Tensor { rows: 1, cols: rows, values });
+        }
+        tiny
+    }
+
+    /// Whether it has a classifier.
+    pub fn is_reranker(&self) -> bool {
+        self.tensors.contains_key("classifier.weight")
     }
 
     fn fill(&mut self, random: &mut Random) {

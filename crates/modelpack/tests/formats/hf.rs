@@ -39,6 +39,7 @@ fn every_family_opens_and_gives_its_weights_by_canonical_name() {
             HfModel::Encoder(config) => {
                 assert_eq!((config.pooling, config.max_positions), (Pooling::Mean, 256));
             }
+            HfModel::Reranker(_) => panic!("none of the families has a classifier"),
         }
         assert_eq!(opened.names().collect::<Vec<_>>(), tiny.tensors.keys().collect::<Vec<_>>());
         for (name, tensor) in &tiny.tensors {
@@ -129,11 +130,31 @@ fn configurations_that_banyan_cannot_serve_are_named() {
 }
 
 #[test]
+fn bert_with_one_class_is_a_reranker_and_with_several_it_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut tiny = Tiny::reranker(3);
+    tiny.write_folder(dir.path(), DType::F32).unwrap();
+    let opened = HfFolder::open(dir.path()).unwrap();
+    assert!(matches!(opened.model().unwrap(), HfModel::Reranker(config) if config.token_types == 2));
+    assert_eq!(opened.names().collect::<Vec<_>>(), tiny.tensors.keys().collect::<Vec<_>>());
+    edit(dir.path(), "config.json", |json| json["architectures"] = json!(["BertModel"]));
+    refused(dir.path(), "`classifier.bias`");
+
+    let tensor = |name: &str| tiny.tensors[name].clone();
+    let (mut weight, mut bias) = (tensor("classifier.weight"), tensor("classifier.bias"));
+    weight.values = weight.values.repeat(3);
+    (weight.rows, bias.cols, bias.values) = (3, 3, vec![0.0; 3]);
+    tiny.tensors.extend([("classifier.weight".into(), weight), ("classifier.bias".into(), bias)]);
+    tiny.write_folder(dir.path(), DType::F32).unwrap();
+    refused(dir.path(), "3 outputs");
+}
+
+#[test]
 fn mistral_has_a_window_unless_it_says_null() {
     let (_, dir) = folder(TinyFamily::Mistral);
     let window = || match HfFolder::open(dir.path()).unwrap().model().unwrap() {
         HfModel::Decoder(config) => config.sliding_window,
-        HfModel::Encoder(_) => None,
+        HfModel::Encoder(_) | HfModel::Reranker(_) => None,
     };
     assert_eq!(window(), None);
     edit(dir.path(), "config.json", |json| json["sliding_window"] = json!(1024));

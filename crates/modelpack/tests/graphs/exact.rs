@@ -9,7 +9,7 @@ use banyan_modelpack::testing::{Tiny, TinyFamily};
 const EIGHT_BIT_ACTIVATIONS: &[u8] = b"accuracy_level\x18\x04";
 const FLOAT_ACTIVATIONS: &[u8] = b"accuracy_level\x18\x01";
 
-fn without_rounding(graph: &std::path::Path) {
+pub(crate) fn without_rounding(graph: &std::path::Path) {
     let mut bytes = std::fs::read(graph).unwrap();
     let mut changed = 0;
     for at in 0..bytes.len() - EIGHT_BIT_ACTIVATIONS.len() {

@@ -4,12 +4,12 @@
 //! agree to the bit; a wrong rotation, norm, bias or mask shows as a divergence many times the limits.
 
 use crate::session::{Cache, logits, open};
-use banyan_modelpack::graph::{Bits, BuildOptions, GRAPH_FILE, contract, write_decoder, write_encoder};
+use banyan_modelpack::graph::{Bits, BuildOptions, GRAPH_FILE, contract, write_decoder, write_encoder, write_reranker};
 use banyan_modelpack::source::hf::{HfFolder, HfModel};
 use banyan_modelpack::source::{DType, gguf};
 use banyan_modelpack::testing::{Tiny, TinyFamily};
 use candle_core::{Device, IndexOp, Tensor};
-use candle_nn::VarBuilder;
+use candle_nn::{Module, VarBuilder};
 use candle_transformers::models::{bert, llama, mistral, quantized_llama, qwen2, qwen3};
 use std::path::{Path, PathBuf};
 
@@ -67,6 +67,7 @@ pub(crate) fn build_folder(source: &Path, out: &Path) -> PathBuf {
     match folder.model().unwrap() {
         HfModel::Decoder(config) => write_decoder(&config, &folder, out, &options, &mut |_, _| ()),
         HfModel::Encoder(config) => write_encoder(&config, &folder, out, &options, &mut |_, _| ()),
+        HfModel::Reranker(config) => write_reranker(&config, &folder, out, &options, &mut |_, _| ()),
     }
     .unwrap();
     out.join(GRAPH_FILE)
@@ -241,17 +242,7 @@ fn an_encoder_gives_candles_vectors_alone_and_padded() {
     let bytes = std::fs::read(source.join("model.safetensors")).unwrap();
     let weights =
         VarBuilder::from_buffered_safetensors(bytes, candle_core::DType::F32, &Device::Cpu).unwrap();
-    let config = bert::Config {
-        vocab_size: tiny.vocab,
-        hidden_size: tiny.hidden,
-        num_hidden_layers: tiny.layers,
-        num_attention_heads: tiny.heads,
-        intermediate_size: tiny.intermediate,
-        max_position_embeddings: tiny.max_positions,
-        layer_norm_eps: 1e-12,
-        ..bert::Config::default()
-    };
-    let model = bert::BertModel::load(weights, &config).unwrap();
+    let model = bert::BertModel::load(weights, &bert_config(&tiny)).unwrap();
     for (text, own) in texts.iter().zip(vectors.chunks(tiny.hidden)) {
         let ids: Vec<u32> = text.iter().map(|b| u32::from(*b)).collect();
         let ids = Tensor::new(&ids[..], &Device::Cpu).unwrap().unsqueeze(0).unwrap();
@@ -261,5 +252,73 @@ fn an_encoder_gives_candles_vectors_alone_and_padded() {
         let cosine: f32 = mean.iter().zip(own).map(|(a, b)| a / length * b).sum();
         println!("parity bert: cosine {cosine:.6}");
         assert!(cosine > 0.998, "{cosine}");
+    }
+}
+
+#[test]
+fn a_reranker_gives_candles_scores_for_pairs_of_any_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source");
+    let tiny = Tiny::reranker(7).stored_as(DType::Q8_0);
+    tiny.write_folder(&source, DType::F32).unwrap();
+    let graph = build_folder(&source, &dir.path().join("pack"));
+    // As computed in floats, so that a wrong segment or head cannot hide behind rounding.
+    crate::exact::without_rounding(&graph);
+    let mut session = open(&graph);
+    // (question, document) as tokens; the second pair is shorter and padded.
+    let pairs: [(&[u32], &[u32]); 2] =
+        [(&[2, 40, 41, 42, 3], &[50, 51, 52, 53, 54, 3]), (&[2, 60, 3], &[61, 3])];
+    let width = pairs[0].0.len() + pairs[0].1.len();
+    let padded = |values: &dyn Fn(&[u32], &[u32]) -> Vec<i64>| -> Vec<i64> {
+        let rows = pairs.iter().map(|(a, b)| values(a, b));
+        rows.flat_map(|row| row.into_iter().chain(std::iter::repeat(0)).take(width)).collect()
+    };
+    let types = |a: &[u32], b: &[u32]| [vec![0i64; a.len()], vec![1; b.len()]].concat();
+    let ids = padded(&|a, b| a.iter().chain(b).map(|id| i64::from(*id)).collect());
+    let mask = padded(&|a, b| vec![1; a.len() + b.len()]);
+    let tensor = |values| ort::value::Tensor::from_array(([2, width], values)).unwrap();
+    let outputs = session
+        .run(ort::inputs![
+            contract::INPUT_IDS => tensor(ids),
+            contract::ATTENTION_MASK => tensor(mask),
+            contract::TOKEN_TYPES => tensor(padded(&types)),
+        ])
+        .unwrap();
+    let (shape, ours) = outputs[contract::SCORE].try_extract_tensor::<f32>().unwrap();
+    assert_eq!(&shape[..], [2]);
+
+    let bytes = std::fs::read(source.join("model.safetensors")).unwrap();
+    let weights =
+        VarBuilder::from_buffered_safetensors(bytes, candle_core::DType::F32, &Device::Cpu).unwrap();
+    let model = bert::BertModel::load(weights.clone(), &bert_config(&tiny)).unwrap();
+    let pooler = candle_nn::linear(tiny.hidden, tiny.hidden, weights.pp("pooler.dense")).unwrap();
+    let classifier = candle_nn::linear(tiny.hidden, 1, weights.pp("classifier")).unwrap();
+    let score = |ids: Vec<u32>, types: Vec<u32>| {
+        let row = |values: Vec<u32>| Tensor::new(values, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+        let hidden = model.forward(&row(ids), &row(types), None).unwrap();
+        let first = hidden.i((.., 0)).unwrap().contiguous().unwrap();
+        let pooled = pooler.forward(&first).unwrap().tanh().unwrap();
+        classifier.forward(&pooled).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()[0]
+    };
+    for ((a, b), ours) in pairs.iter().zip(ours) {
+        let ids = [*a, *b].concat();
+        let theirs = score(ids.clone(), types(a, b).iter().map(|t| *t as u32).collect());
+        let one_segment = score(ids, vec![0; a.len() + b.len()]);
+        println!("parity re-ranker: {ours:.5} against {theirs:.5} (without segments {one_segment:.5})");
+        assert!((ours - theirs).abs() < 1e-4, "{ours} against {theirs}");
+        assert!((one_segment - theirs).abs() > 0.01, "the segments must matter for this test to see them");
+    }
+}
+
+fn bert_config(tiny: &Tiny) -> bert::Config {
+    bert::Config {
+        vocab_size: tiny.vocab,
+        hidden_size: tiny.hidden,
+        num_hidden_layers: tiny.layers,
+        num_attention_heads: tiny.heads,
+        intermediate_size: tiny.intermediate,
+        max_position_embeddings: tiny.max_positions,
+        layer_norm_eps: 1e-12,
+        ..bert::Config::default()
     }
 }

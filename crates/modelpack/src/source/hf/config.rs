@@ -31,6 +31,8 @@ pub(super) struct Config {
     position_embedding_type: Option<String>,
     quantization_config: Option<Value>,
     #[serde(default)]
+    architectures: Option<Vec<String>>,
+    #[serde(default)]
     pub(super) tie_word_embeddings: bool,
     pub(super) eos_token_id: Option<Value>,
 }
@@ -90,7 +92,12 @@ impl Config {
         })
     }
 
-    pub(super) fn encoder(&self, pooling: Pooling) -> Result<EncoderConfig, String> {
+    /// Whether BERT carries a classifier: with one output it is a re-ranker.
+    pub(super) fn is_reranker(&self) -> bool {
+        self.architectures.iter().flatten().any(|name| name == "BertForSequenceClassification")
+    }
+
+    pub(super) fn encoder(&self, pooling: Pooling, token_types: usize) -> Result<EncoderConfig, String> {
         self.refuse_variants("gelu")?;
         match self.position_embedding_type.as_deref() {
             None | Some("absolute") => {}
@@ -110,6 +117,7 @@ impl Config {
             max_positions: self.max_position_embeddings,
             norm_eps: self.layer_norm_eps.unwrap_or(1e-12) as f32,
             pooling,
+            token_types,
         })
     }
 

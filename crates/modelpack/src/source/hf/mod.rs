@@ -1,9 +1,10 @@
 //! A Hugging Face folder: `config.json`, `tokenizer.json`, and safetensors in one file or in shards with an index.
 //!
-//! Llama, Mistral, Qwen2 and Qwen3 decoders, and BERT encoders in the layout of sentence-transformers.
+//! Llama, Mistral, Qwen2 and Qwen3 decoders, BERT encoders in the layout of sentence-transformers,
+//! and BERT cross-encoders that give one score.
 
 mod config;
-mod names;
+pub(crate) mod names;
 pub mod safetensors;
 
 use super::{DType, DecoderConfig, EncoderConfig, Pooling, SourceError, Stored, TensorInfo, WeightSource};
@@ -38,6 +39,22 @@ pub enum HfModel {
     Decoder(DecoderConfig),
     /// An embedding model.
     Encoder(EncoderConfig),
+    /// A cross-encoder: reads question and document together and gives one score.
+    Reranker(EncoderConfig),
+}
+
+/// What a tensor's name says of it.
+enum Canonical {
+    Known(String),
+    /// Part of a head that Banyan does not build.
+    Unused,
+    Unknown,
+}
+
+impl From<Option<String>> for Canonical {
+    fn from(name: Option<String>) -> Self {
+        name.map_or(Canonical::Unknown, Canonical::Known)
+    }
 }
 
 impl HfFolder {
@@ -46,10 +63,17 @@ impl HfFolder {
         let config = serde_json::from_slice(&read(&dir.join("config.json"))?)
             .map_err(|e| malformed(&dir.join("config.json"), e.to_string()))?;
         let mut folder = Self { dir: dir.into(), config, shards: Vec::new(), tensors: BTreeMap::new() };
-        let decoder =
-            folder.config.family().map_err(|what| folder.unsupported("config.json", what))?.is_some();
+        let family = folder.config.family().map_err(|what| folder.unsupported("config.json", what))?;
+        let names: fn(&str) -> Canonical = match family {
+            Some(_) => |name| names::decoder(name).into(),
+            None if folder.config.is_reranker() => |name| names::reranker(name).into(),
+            None => |name| match names::encoder(name) {
+                None if names::is_unused_head(name) => Canonical::Unused,
+                other => other.into(),
+            },
+        };
         for path in shards(dir)? {
-            folder.add_shard(path, decoder)?;
+            folder.add_shard(path, names)?;
         }
         if folder.config.tie_word_embeddings {
             folder.tensors.remove("output.weight");
@@ -73,12 +97,22 @@ impl HfFolder {
                 }
                 Ok(HfModel::Decoder(config))
             }
+            None if self.config.is_reranker() => {
+                let config = self.encoder(Pooling::Cls)?;
+                super::check::reranker(&config, self, self.names())?;
+                Ok(HfModel::Reranker(config))
+            }
             None => {
-                let config = self.config.encoder(self.pooling()?).map_err(unsupported)?;
+                let config = self.encoder(self.pooling()?)?;
                 super::check::encoder(&config, self, self.names())?;
                 Ok(HfModel::Encoder(config))
             }
         }
+    }
+
+    fn encoder(&self, pooling: Pooling) -> Result<EncoderConfig, SourceError> {
+        let types = self.info("token_types.weight").map_or(0, |info| info.rows);
+        self.config.encoder(pooling, types).map_err(|what| self.unsupported("config.json", what))
     }
 
     /// Canonical names of all tensors.
@@ -120,23 +154,21 @@ impl HfFolder {
         SourceError::Unsupported { path: self.dir.join(name).display().to_string(), what: what.into() }
     }
 
-    fn add_shard(&mut self, path: PathBuf, decoder: bool) -> Result<(), SourceError> {
+    fn add_shard(&mut self, path: PathBuf, names: fn(&str) -> Canonical) -> Result<(), SourceError> {
         let io = |source| SourceError::Io { path: path.display().to_string(), source };
         let file = File::open(&path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
         let header =
             safetensors::read_header(BufReader::new(&file), length).map_err(|what| malformed(&path, what))?;
         for (name, raw) in header {
-            let canonical = if decoder { names::decoder(&name) } else { names::encoder(&name) };
-            if canonical.is_none() && !decoder && names::is_unused_head(&name) {
-                continue;
-            }
             let table = name.ends_with("position_ids") || name.ends_with("inv_freq");
-            if canonical.is_none() && table {
-                continue;
-            }
-            // An unknown tensor keeps its name, so that the check can refuse it by that name.
-            let canonical = canonical.unwrap_or_else(|| name.clone());
+            let canonical = match names(&name) {
+                Canonical::Known(canonical) => canonical,
+                Canonical::Unused => continue,
+                Canonical::Unknown if table => continue,
+                // An unknown tensor keeps its name, so that the check can refuse it by that name.
+                Canonical::Unknown => name.clone(),
+            };
             let stored = place(&name, &raw).map_err(|what| malformed(&path, what))?;
             if self.tensors.insert(canonical, (self.shards.len(), stored)).is_some() {
                 return Err(malformed(&path, format!("the tensor `{}` occurs twice", name.escape_debug())));
@@ -226,7 +258,7 @@ fn shards(dir: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(files.into_iter().map(|file| dir.join(file)).collect())
 }
 
-fn place(name: &str, raw: &safetensors::RawTensor) -> Result<Stored, String> {
+pub(crate) fn place(name: &str, raw: &safetensors::RawTensor) -> Result<Stored, String> {
     let name = name.escape_debug();
     let dtype = match raw.dtype.as_str() {
         "F32" => DType::F32,
@@ -255,7 +287,7 @@ fn place(name: &str, raw: &safetensors::RawTensor) -> Result<Stored, String> {
 }
 
 /// Reads a small file, up to [`MAX_JSON_BYTES`].
-fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
     let io = |source| SourceError::Io { path: path.display().to_string(), source };
     let mut bytes = Vec::new();
     File::open(path).map_err(io)?.take(MAX_JSON_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
@@ -265,6 +297,6 @@ fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
     Ok(bytes)
 }
 
-fn malformed(path: &Path, what: impl Into<String>) -> SourceError {
+pub(crate) fn malformed(path: &Path, what: impl Into<String>) -> SourceError {
     SourceError::Malformed { path: path.display().to_string(), what: what.into() }
 }

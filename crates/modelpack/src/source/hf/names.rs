@@ -1,7 +1,7 @@
 //! Hugging Face's tensor names as canonical ones.
 
 /// The canonical name of a decoder's tensor; `None` when it is none that the families have.
-pub(super) fn decoder(name: &str) -> Option<String> {
+pub(crate) fn decoder(name: &str) -> Option<String> {
     if name == "lm_head.weight" {
         return Some("output.weight".into());
     }
@@ -62,6 +62,16 @@ pub(super) fn encoder(name: &str) -> Option<String> {
         _ => return None,
     };
     block(layer, module, kind)
+}
+
+/// The canonical name of a tensor of a BERT cross-encoder: the encoder's, the pooler's and the classifier's.
+pub(super) fn reranker(name: &str) -> Option<String> {
+    match name.strip_prefix("bert.").unwrap_or(name) {
+        "pooler.dense.weight" => Some("pooler.weight".into()),
+        "pooler.dense.bias" => Some("pooler.bias".into()),
+        plain @ ("classifier.weight" | "classifier.bias") => Some(plain.into()),
+        _ => encoder(name),
+    }
 }
 
 /// A head on top of BERT that a sentence vector does not pass through.
