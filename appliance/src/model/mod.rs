@@ -3,6 +3,7 @@
 mod bench;
 mod choice;
 mod import;
+mod profile;
 mod score;
 
 use std::io::{BufRead, IsTerminal, Write};
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     Use { name: String },
     /// Measure a model's speed on this machine
     Bench(bench::Args),
+    /// Where the time of a decode step goes
+    #[command(hide = true)]
+    Profile(profile::Args),
     /// How well a model foresees a text (its perplexity; lower is better)
     Score(score::Args),
 }
@@ -54,6 +58,7 @@ pub(crate) fn command(paths: &Paths, command: Command) -> Result<()> {
         Command::Remove { name, yes } => remove(paths, &store, &name, yes),
         Command::Use { name } => use_model(paths, &store, &name),
         Command::Bench(args) => bench::command(paths, &store, &args),
+        Command::Profile(args) => profile::command(paths, &store, &args),
         Command::Score(args) => score::command(paths, &store, &args),
     }
 }

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use banyan_inference::batched::{Together, together};
 use banyan_inference::{EngineConfig, ScoreOptions, Scorer};
 use banyan_modelpack::{Kind, Store};
 use serde_json::json;
@@ -19,6 +20,12 @@ pub(crate) struct Args {
     /// Also write the raw scores of every position: 32-bit floats, [tokens, vocabulary]
     #[arg(long)]
     logits: Option<PathBuf>,
+    /// Instead: compute the text in so many rows beside each other and each alone, and compare
+    #[arg(long, conflicts_with = "logits")]
+    rows: Option<usize>,
+    /// Tokens of each row that are compared
+    #[arg(long, default_value_t = 32, requires = "rows")]
+    steps: usize,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -33,6 +40,12 @@ pub(crate) fn command(paths: &Paths, store: &Store, args: &Args) -> Result<()> {
         .with_context(|| format!("cannot read {} as text (UTF-8)", args.text.display()))?;
     let ort_library = paths.ort_library()?;
     let threads = EngineConfig::default().resolved_threads();
+    if let Some(rows) = args.rows {
+        let config = EngineConfig { ort_library, ..EngineConfig::default() };
+        let result = together(pack.dir(), &config, &text, rows, args.steps)?;
+        print_together(&result, args.json);
+        return Ok(());
+    }
     let mut scorer =
         Scorer::open(pack.dir(), &ScoreOptions { ort_library: &ort_library, threads, window: 0 })?;
     let score = scorer.perplexity(&text)?;
@@ -62,4 +75,29 @@ pub(crate) fn command(paths: &Paths, store: &Store, args: &Args) -> Result<()> {
         );
     }
     Ok(())
+}
+
+fn print_together(result: &Together, json: bool) {
+    if json {
+        let result = json!({
+            "rows": result.rows,
+            "tokens": result.tokens,
+            "perplexity_alone": result.perplexity_alone,
+            "perplexity": result.perplexity,
+            "kl": result.kl,
+            "same_first": result.same_first,
+        });
+        println!("{result}");
+    } else {
+        println!(
+            "{} tokens in {} rows: perplexity {:.3} together, {:.3} alone; divergence {:.5} nats; the likeliest word is \
+             the same for {:.1} %",
+            result.tokens,
+            result.rows,
+            result.perplexity,
+            result.perplexity_alone,
+            result.kl,
+            result.same_first * 100.0
+        );
+    }
 }

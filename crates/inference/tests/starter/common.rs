@@ -4,7 +4,7 @@ use banyan_inference::kv::{Element, KvLayout, KvPlan};
 use banyan_inference::runner::{OrtRunner, RunnerOptions};
 use banyan_inference::{EngineConfig, ScoreOptions, Scorer, runtime};
 use banyan_modelpack::Pack;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) const CHAT: &str = "smollm2-135m-instruct";
 pub(crate) const EMBEDDING: &str = "all-minilm-l6-v2";
@@ -44,6 +44,15 @@ pub(crate) fn runner(slots: usize, capacity: usize) -> OrtRunner {
 
 /// The same, with the slab in this process' memory or in the provider's.
 pub(crate) fn runner_with(slots: usize, capacity: usize, device_slab: bool) -> OrtRunner {
+    open(&Pack::open(&pack(CHAT)).unwrap().graph_path(), slots, capacity, device_slab)
+}
+
+/// A runner of another graph of the starter model.
+pub(crate) fn runner_of(graph: &Path, slots: usize, capacity: usize) -> OrtRunner {
+    open(graph, slots, capacity, false)
+}
+
+fn open(graph: &Path, slots: usize, capacity: usize, device_slab: bool) -> OrtRunner {
     let pack = Pack::open(&pack(CHAT)).unwrap();
     let a = &pack.manifest().architecture;
     let layout = KvLayout {
@@ -64,7 +73,7 @@ pub(crate) fn runner_with(slots: usize, capacity: usize, device_slab: bool) -> O
         vocab: a.vocab,
         scored: 64,
     };
-    OrtRunner::open(&runtime::load(&ort_library()).unwrap(), CHAT, &pack.graph_path(), &options).unwrap()
+    OrtRunner::open(&runtime::load(&ort_library()).unwrap(), CHAT, graph, &options).unwrap()
 }
 
 pub(crate) fn scorer() -> Scorer {

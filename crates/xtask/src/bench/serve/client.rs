@@ -39,6 +39,8 @@ pub(crate) struct Course {
     phase: AtomicU8,
     /// Members who have heard the first word of an answer.
     served: AtomicUsize,
+    /// Questions under way.
+    asking: AtomicUsize,
 }
 
 impl Course {
@@ -58,6 +60,10 @@ impl Course {
 
     pub(crate) fn served(&self) -> usize {
         self.served.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn asking(&self) -> usize {
+        self.asking.load(Ordering::Relaxed)
     }
 
     fn hears(&self) -> bool {
@@ -100,6 +106,13 @@ impl Answer {
         Some(self.pieces.first()? - self.asked)
     }
 
+    /// One that had not begun when everybody hung up has waited until then at least; left out it would flatter.
+    pub(crate) fn count_as_late(&mut self) {
+        if self.outcome == Outcome::HungUp && self.pieces.is_empty() {
+            self.pieces.push(self.ended);
+        }
+    }
+
     pub(crate) fn gaps(&self) -> impl Iterator<Item = f64> + '_ {
         self.pieces.windows(2).map(|pair| pair[1] - pair[0])
     }
@@ -133,10 +146,12 @@ impl Client {
     /// Asks and listens until the end, or until the course ends.
     pub(crate) fn ask(&mut self, member: usize, question: &Question, course: &Course) -> Answer {
         let mut answer = Answer { member, asked: self.now(), ..Answer::default() };
+        course.asking.fetch_add(1, Ordering::Relaxed);
         answer.outcome = match self.listen(question, course, &mut answer) {
             Ok(outcome) => outcome,
             Err(error) => Outcome::Failed(error.to_string()),
         };
+        course.asking.fetch_sub(1, Ordering::Relaxed);
         answer.ended = self.now();
         if answer.tokens == 0 {
             answer.tokens = answer.pieces.len();

@@ -1,8 +1,8 @@
 //! `cargo xtask bench serve`: a hundred members at once, beside llama.cpp's server with the same file.
 //!
 //! Map: [`workload`] is what members ask, [`client`] asks one question, [`members`] are the loops, [`stretch`] measures
-//! one of them, [`figures`] and [`processes`] are what comes out. [`compare`], [`soak`], [`flood`] and [`prefix`] are
-//! the parts of the bench; [`stage`] starts the servers.
+//! one of them, [`figures`] and [`processes`] are what comes out. [`compare`], [`soak`], [`flood`], [`prefix`],
+//! [`quality`] and [`steps`] are the parts of the bench; [`stage`] starts the servers.
 //!
 //! What can be judged in processor time is: other work on the machine does not disturb it. Wall time stands beside it.
 
@@ -13,8 +13,10 @@ mod flood;
 mod members;
 mod prefix;
 pub(crate) mod processes;
+mod quality;
 mod soak;
 mod stage;
+mod steps;
 pub(crate) mod stretch;
 pub(crate) mod workload;
 
@@ -68,6 +70,10 @@ enum Part {
     Flood,
     /// What a shared policy costs once it is computed
     Prefix,
+    /// Whether answers beside others are as good as alone
+    Quality,
+    /// Where the time of a step goes
+    Profile,
 }
 
 impl Args {
@@ -81,6 +87,12 @@ pub(crate) fn command(args: &Args) -> Result<()> {
     let mut report = Report::default();
     if args.wants(Part::Prefix) {
         prefix::measure(&stage, &mut report)?;
+    }
+    if args.wants(Part::Profile) {
+        steps::measure(&stage, &args.levels, &mut report)?;
+    }
+    if args.wants(Part::Quality) {
+        quality::measure(&stage, &args.levels, &mut report)?;
     }
     if args.wants(Part::Throughput) || args.wants(Part::Ttft) {
         for &level in &args.levels {

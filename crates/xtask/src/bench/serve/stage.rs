@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use super::client::{Server, Wire};
 use super::processes::Tree;
@@ -12,7 +14,7 @@ use crate::bench::engine;
 use crate::bench::llama_server::{self, LlamaServer, Serve};
 use crate::running_box::RunningBox;
 use crate::setup::{self, Ready};
-use crate::shell::{note, root, say, target_dir};
+use crate::shell::{capture, note, root, say, target_dir};
 use crate::{cache, packs, run, web};
 
 /// Tokens of each conversation in the comparison, for both.
@@ -79,6 +81,15 @@ impl Stage {
             self.peer = Some(Peer { program, fastest: engine::fastest_form(&self.ready)? });
         }
         Ok(())
+    }
+
+    /// `banyan model …`, which prints JSON.
+    pub(super) fn model(&self, words: &[&str]) -> Result<Value> {
+        let mut command = Command::new(&self.banyan);
+        let data = self.models.parent().context("the models folder lies in a data folder")?;
+        command.arg("--data").arg(data).arg("--ort-lib").arg(&self.ready.ort_lib).arg("model").args(words);
+        let output = capture(&mut command)?;
+        serde_json::from_str(&output).with_context(|| format!("`banyan model` printed {output:?}"))
     }
 
     /// The box through its door for programs. Without `slots` on the board that people get.

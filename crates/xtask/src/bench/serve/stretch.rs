@@ -31,6 +31,9 @@ pub(crate) struct Stretch {
     pub(crate) drained: bool,
 }
 
+/// A server that has not answered by then is over its load.
+const DRAIN: Duration = Duration::from_secs(300);
+
 /// What a stretch showed.
 pub(crate) struct Measured {
     pub(crate) window: Window,
@@ -77,15 +80,22 @@ impl Stretch {
             over.store(true, Ordering::Relaxed);
             if self.drained {
                 run.course.drain();
-            } else {
-                run.course.end();
+                let last = run.began.elapsed() + DRAIN;
+                while run.course.asking() > 0 && run.began.elapsed() < last {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
             }
+            run.course.end();
             if let Some(samples) = watch.and_then(|watch| watch.join().ok()) {
                 memory = samples;
             }
         });
         let (from, to, cpu_s) = window;
-        let mut window = Window::of(&run.answers(), from, to, members);
+        let mut answers = run.answers();
+        for answer in answers.iter_mut().filter(|_| self.drained) {
+            answer.count_as_late();
+        }
+        let mut window = Window::of(&answers, from, to, members);
         window.cpu_s = cpu_s;
         Measured { window, memory }
     }
