@@ -107,7 +107,11 @@ impl ApiError {
     /// 404: no such model.
     pub fn model_not_found(model: &str, available: &str) -> Self {
         let asked: String = model.chars().take(80).collect();
-        let message = format!("there is no model \"{asked}\" on this box; it has: {available}");
+        Self::no_such_model(format!("there is no model \"{asked}\" on this box; it has: {available}"))
+    }
+
+    /// 404: no such model, in words of one's own.
+    pub fn no_such_model(message: impl Into<String>) -> Self {
         let code = Some(Self::MODEL_NOT_FOUND);
         Self::new(StatusCode::NOT_FOUND, "invalid_request_error", code, message).with_param("model")
     }

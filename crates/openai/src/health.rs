@@ -35,6 +35,15 @@ pub struct Health {
     /// The engine's version.
     #[serde(default)]
     pub version: String,
+    /// Every model that it knows, and how it is.
+    #[serde(default)]
+    pub models: Vec<ModelHealth>,
+    /// MiB that models may take together; 0 while unknown.
+    #[serde(default)]
+    pub memory_budget_mib: u64,
+    /// MiB that those in memory take, as estimated.
+    #[serde(default)]
+    pub memory_used_mib: u64,
 }
 
 impl Health {
@@ -51,8 +60,29 @@ impl Health {
             waiting: 0,
             providers: Vec::new(),
             version: version.into(),
+            models: Vec::new(),
+            memory_budget_mib: 0,
+            memory_used_mib: 0,
         }
     }
+}
+
+/// How one model is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ModelHealth {
+    /// Its name.
+    pub name: String,
+    /// What it does: `chat`, `embedding` or `rerank`.
+    pub kind: String,
+    /// `unloaded`, `loading`, `ready`, `leaving` (it finishes its requests) or `failed`.
+    pub state: String,
+    /// Why it failed.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// MiB that it takes when it is loaded, as estimated.
+    pub memory_mib: u64,
+    /// Whether it stays loaded.
+    pub stays: bool,
 }
 
 /// Whether an engine can answer.

@@ -1,6 +1,6 @@
 //! The OpenAI wire: what a client, the portal and the engine say to each other.
 //!
-//! * [`chat`], [`completion`], [`embedding`], [`model`]: serde types of the requests and the answers. Unknown
+//! * [`chat`], [`completion`], [`embedding`], [`rerank`], [`model`]: serde types of the requests and the answers. Unknown
 //!   fields are tolerated, so a newer SDK does not fail on a box that never heard of its latest option.
 //! * [`error`]: OpenAI's error body, with one constructor for each refusal that the box knows.
 //! * [`health`]: what the engine says about itself at `/health` (Banyan's own, not OpenAI's).
@@ -26,6 +26,7 @@ pub mod embedding;
 pub mod error;
 pub mod health;
 pub mod model;
+pub mod rerank;
 pub mod sampling;
 pub mod sse;
 
@@ -46,6 +47,9 @@ pub use embedding::{
     VectorError,
 };
 pub use error::{ApiError, ErrorBody, ErrorDetail};
-pub use health::{Health, HealthStatus, ProviderHealth};
+pub use health::{Health, HealthStatus, ModelHealth, ProviderHealth};
 pub use model::{Model, ModelList};
+pub use rerank::{
+    RerankDocument, RerankRequest, RerankResponse, RerankResult, RerankText, RerankUsage,
+};
 pub use sampling::{FinishReason, PromptTokensDetails, Sampling, Stop, StreamOptions, Usage};

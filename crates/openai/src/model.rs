@@ -37,6 +37,12 @@ pub struct Model {
     /// The most tokens of prompt and answer together (vLLM's name for it is understood too).
     #[serde(default, skip_serializing_if = "Option::is_none", alias = "max_model_len")]
     pub context_length: Option<u32>,
+    /// What it does: `chat`, `embedding` or `rerank` (Banyan's own field).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Whether it is in memory; one that is not is loaded for the first request that names it (Banyan's own field).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<bool>,
 }
 
 impl Model {
@@ -48,6 +54,8 @@ impl Model {
             created,
             owned_by: "banyan".into(),
             context_length: None,
+            kind: None,
+            loaded: None,
         }
     }
 }
