@@ -74,7 +74,8 @@ impl ClientError {
     }
 
     /// An engine's own words when it said no, whoever made it; what it sends is not always JSON, and may be nothing.
-    pub(super) fn of_refusal(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Self {
+    #[must_use]
+    pub fn of_refusal(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Self {
         if let Ok(body) = serde_json::from_slice::<ErrorBody>(body) {
             return Self::refused(ApiError { status, retry_after, detail: body.error });
         }

@@ -19,13 +19,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use banyan_openai::{BearerKey, ChatRequest, Client, ClientError, EngineAddress, Maker};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, watch as change};
 use tokio::time::Instant;
 
-pub(crate) use self::pool::{EngineId, EngineState};
+pub(crate) use self::pool::EngineId;
+pub use self::pool::EngineState;
 use self::pool::{Place, Pool};
 use crate::Patience;
+
+/// What the box's own engine is called.
+pub const OWN_ENGINE: &str = "this box";
 
 /// An engine as the settings name it.
 #[derive(Debug, Clone)]
@@ -46,20 +51,26 @@ impl EngineSpec {
     /// The box's own engine.
     pub fn own(socket: impl Into<PathBuf>) -> Self {
         let address = EngineAddress::Unix(socket.into());
-        Self { name: "this box".into(), address, api_key: None, slots: None, model: None }
+        Self { name: OWN_ENGINE.into(), address, api_key: None, slots: None, model: None }
     }
 }
 
 /// How an engine is, for pages and commands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EngineView {
-    pub(crate) name: String,
-    pub(crate) address: String,
-    pub(crate) state: EngineState,
-    pub(crate) slots: usize,
-    pub(crate) in_flight: usize,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineView {
+    /// What stewards call it.
+    pub name: String,
+    /// Where it listens.
+    pub address: String,
+    /// Whether it gets questions.
+    pub state: EngineState,
+    /// The most questions that it gets at the same time.
+    pub slots: usize,
+    /// The questions that it has now.
+    pub in_flight: usize,
     /// Why it is not ready.
-    pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// All engines. Cheap to clone.
@@ -275,15 +286,20 @@ impl Lease {
         self.shared.change(|pool| pool.answered(&self.place));
     }
 
-    /// The question failed here. Gives whether another engine may answer it; so long as nothing was said, it may be
-    /// asked.
+    /// The question failed here. Gives whether there is another engine that may answer it; so long as nothing was said, it
+    /// may be asked.
     pub(crate) fn failed(&self, error: &ClientError) -> bool {
         if let Some(fault) = fault::fault(error, self.is_own()) {
             let now = Instant::now();
             self.shared.change(|pool| pool.failed(&self.place, now, fault));
             self.engine().wake.notify_one();
         }
-        fault::another_may_do_better(error, self.is_own())
+        self.may_be_answered_elsewhere(error)
+    }
+
+    /// Whether there is another engine that may answer what this one did not.
+    pub(crate) fn may_be_answered_elsewhere(&self, error: &ClientError) -> bool {
+        self.shared.engines.len() > 1 && fault::another_may_do_better(error, self.is_own())
     }
 
     fn engine(&self) -> &Engine {

@@ -15,6 +15,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 /// Places of an engine that does not say how many it has, and of which the settings do not either. Few: it may be a
@@ -42,8 +43,9 @@ const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct EngineId(pub(super) usize);
 
 /// How an engine is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EngineState {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineState {
     /// Nobody has looked yet.
     Unseen,
     /// It answers.
