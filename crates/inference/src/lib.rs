@@ -14,7 +14,7 @@
 //! # Map
 //! - [`server`]: HTTP; [`serve`] is the whole engine process.
 //! - [`engine`]: the thread that owns the model; [`scheduler`]: who runs next (pure).
-//! - [`constraint`]: answers that keep to a form.
+//! - [`constraint`]: answers that keep to a form; [`calls`]: calls of tools.
 //! - [`sampler`], [`detokenize`], [`prompt`]: from logits to text and from conversations to tokens.
 //! - [`forward`]: what a model is to the engine; [`runner`]: the decoder on ONNX Runtime; [`kv`]: its memory.
 //! - [`embed`]: the encoder. [`providers`], [`runtime`], [`load`]: ONNX Runtime, and packs to running models.
@@ -36,6 +36,7 @@
 //! ```
 
 pub mod bench;
+pub mod calls;
 pub mod config;
 pub mod constraint;
 pub mod detokenize;

@@ -1,9 +1,11 @@
 //! `POST /v1/chat/completions`.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::form::Form;
 use crate::sampling::{FinishReason, Sampling, StreamOptions, Usage};
+use crate::tools::{Tool, ToolCall, ToolCallDelta, ToolChoice};
 
 /// A request to continue a conversation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -30,6 +32,18 @@ pub struct ChatRequest {
     /// removes what other clients say here).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_messages: Option<u32>,
+    /// Functions of the client that the model may ask it to call.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
+    /// Whether and which; with tools, absent means `auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether one answer may ask for several calls; absent means that it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel_tool_calls: Option<bool>,
+    /// The form that the answer is held to.
+    #[serde(flatten)]
+    pub form: Form,
     /// How tokens are picked and when to stop.
     #[serde(flatten)]
     pub sampling: Sampling,
@@ -75,12 +89,24 @@ pub struct ChatMessage {
     /// A name to tell speakers of the same role apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The calls that an assistant's turn asked for.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// The call whose result a tool's turn is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+}
+
+/// Several SDKs write `null` where a list is empty.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(value: D) -> Result<T, D::Error> {
+    Option::deserialize(value).map(Option::unwrap_or_default)
 }
 
 impl ChatMessage {
     /// A turn of plain text.
     pub fn new(role: Role, text: impl Into<String>) -> Self {
-        Self { role, content: Some(Content::Text(text.into())), name: None }
+        let content = Some(Content::Text(text.into()));
+        Self { role, content, name: None, tool_calls: Vec::new(), tool_call_id: None }
     }
 
     /// The turn's text, parts joined; empty when there is no content.
@@ -210,14 +236,17 @@ pub struct ChatChoice {
 pub struct ChatReply {
     /// Always the assistant.
     pub role: Role,
-    /// What it said.
+    /// What it said; nothing when it only asks for calls.
     pub content: Option<String>,
+    /// The calls that it asks for.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
 }
 
 impl ChatReply {
     /// The assistant saying `text`.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { role: Role::Assistant, content: Some(text.into()) }
+        Self { role: Role::Assistant, content: Some(text.into()), tool_calls: Vec::new() }
     }
 }
 
@@ -268,6 +297,9 @@ pub struct Delta {
     /// The added text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// What is added to calls.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCallDelta>,
 }
 
 /// Log probabilities of an answer's tokens.
@@ -353,7 +385,7 @@ mod tests {
             model: "m".into(),
             choices: vec![ChatChunkChoice {
                 index: 0,
-                delta: Delta { role: None, content: Some("Hi".into()) },
+                delta: Delta { content: Some("Hi".into()), ..Delta::default() },
                 logprobs: None,
                 finish_reason: None,
             }],

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::form::Form;
 use crate::sampling::{FinishReason, Sampling, Usage};
 
 /// A request to continue a text.
@@ -24,6 +25,9 @@ pub struct CompletionRequest {
     /// Who may share the computed prompt with this request; absent keeps it out of the cache. vLLM's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_salt: Option<String>,
+    /// The form that the answer is held to.
+    #[serde(flatten)]
+    pub form: Form,
     /// How tokens are picked and when to stop.
     #[serde(flatten)]
     pub sampling: Sampling,

@@ -2,6 +2,7 @@
 //!
 //! * [`chat`], [`completion`], [`embedding`], [`rerank`], [`model`]: serde types of the requests and the answers. Unknown
 //!   fields are tolerated, so a newer SDK does not fail on a box that never heard of its latest option.
+//! * [`form`], [`tools`]: what an answer is held to, and the functions it may ask to be called.
 //! * [`error`]: OpenAI's error body, with one constructor for each refusal that the box knows.
 //! * [`health`]: what the engine says about itself at `/health` (Banyan's own, not OpenAI's).
 //! * [`sse`]: server-sent events: an encoder, and a parser that takes bytes cut anywhere.
@@ -24,11 +25,13 @@ pub mod client;
 pub mod completion;
 pub mod embedding;
 pub mod error;
+pub mod form;
 pub mod health;
 pub mod model;
 pub mod rerank;
 pub mod sampling;
 pub mod sse;
+pub mod tools;
 
 pub use chat::{
     ChatChoice, ChatChunk, ChatChunkChoice, ChatLogprobs, ChatMessage, ChatReply, ChatRequest, ChatResponse,
@@ -47,9 +50,12 @@ pub use embedding::{
     VectorError,
 };
 pub use error::{ApiError, ErrorBody, ErrorDetail};
+pub use form::{Form, JsonSchemaFormat, ResponseFormat};
 pub use health::{Health, HealthStatus, ModelHealth, ProviderHealth};
 pub use model::{Model, ModelList};
-pub use rerank::{
-    RerankDocument, RerankRequest, RerankResponse, RerankResult, RerankText, RerankUsage,
-};
+pub use rerank::{RerankDocument, RerankRequest, RerankResponse, RerankResult, RerankText, RerankUsage};
 pub use sampling::{FinishReason, PromptTokensDetails, Sampling, Stop, StreamOptions, Usage};
+pub use tools::{
+    FunctionCall, FunctionDefinition, FunctionDelta, FunctionName, Tool, ToolCall, ToolCallDelta, ToolChoice,
+    ToolMode,
+};

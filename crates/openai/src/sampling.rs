@@ -105,7 +105,7 @@ pub enum FinishReason {
     Length,
     /// A filter cut the answer.
     ContentFilter,
-    /// The model wants to call a tool (other engines; Banyan's own never says so).
+    /// The model asks for calls of tools.
     ToolCalls,
     /// Something this version does not know.
     #[serde(other)]

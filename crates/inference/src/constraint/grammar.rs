@@ -1,6 +1,7 @@
 //! The forms an answer can be held to, as a request names them, and their translation for llguidance.
 
 use super::{ConstraintError, schema};
+use crate::calls::Calls;
 use llguidance::api::TopLevelGrammar;
 use llguidance::regex_to_lark;
 use serde_json::{Value, json};
@@ -26,6 +27,8 @@ pub enum Grammar {
     Choice(Vec<String>),
     /// A text of this grammar, in llguidance's form of Lark.
     Lark(String),
+    /// Calls of tools, and what else the answer may be.
+    Calls(Calls),
 }
 
 impl Grammar {
@@ -49,6 +52,11 @@ impl Grammar {
             Grammar::Lark(grammar) => {
                 bounded(grammar.len(), MAX_GRAMMAR_BYTES)?;
                 Ok(TopLevelGrammar::from_lark(grammar.clone()))
+            }
+            Grammar::Calls(calls) => {
+                let lark = calls.to_lark()?;
+                bounded(lark.len(), 2 * MAX_SCHEMA_BYTES)?;
+                Ok(TopLevelGrammar::from_lark(lark))
             }
         }
     }

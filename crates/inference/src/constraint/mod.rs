@@ -23,6 +23,7 @@ mod tests;
 mod vocabulary;
 
 pub use grammar::Grammar;
+pub(crate) use schema::prepare;
 
 use llguidance::api::{ParserLimits, TopLevelGrammar};
 use llguidance::earley::SlicedBiasComputer;

@@ -14,7 +14,7 @@ const COMBINING: [&str; 9] =
 
 /// The schema as it is compiled: objects that name their properties and do not speak of others have no others (a small
 /// model would invent some for ever), and white space is bounded.
-pub(super) fn prepare(schema: &Value) -> Value {
+pub(crate) fn prepare(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if !combines(&schema) {
         close(&mut schema);
@@ -57,7 +57,7 @@ fn is_open(map: &Map<String, Value>) -> bool {
     let described = required.is_none_or(|all| {
         all.iter().all(|name| name.as_str().is_some_and(|name| names.is_some_and(|n| n.contains_key(name))))
     });
-    names.is_some_and(|names| !names.is_empty())
+    names.is_some()
         && described
         && ["additionalProperties", "patternProperties", "anyOf", "$ref", "minProperties", "enum", "const"]
             .iter()

@@ -90,12 +90,12 @@ impl ChatShape {
 
 impl Shape for ChatShape {
     fn opening(&mut self) -> Option<String> {
-        let delta = Delta { role: Some(Role::Assistant), content: Some(String::new()) };
+        let delta = Delta { role: Some(Role::Assistant), content: Some(String::new()), ..Delta::default() };
         Some(self.chunk(vec![ChatChunkChoice { index: 0, delta, logprobs: None, finish_reason: None }], None))
     }
 
     fn piece(&mut self, text: String, scored: Vec<ScoredToken>) -> String {
-        let delta = Delta { role: None, content: Some(text) };
+        let delta = Delta { content: Some(text), ..Delta::default() };
         let logprobs = self.logprobs(scored);
         self.chunk(vec![ChatChunkChoice { index: 0, delta, logprobs, finish_reason: None }], None)
     }

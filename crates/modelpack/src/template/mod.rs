@@ -90,10 +90,33 @@ impl ChatTemplate {
         Ok(Self { environment, bos: bos.into(), eos: eos.into() })
     }
 
+    /// Whether the template has a place for tools; where it has none they would be passed over.
+    pub fn knows_tools(&self) -> bool {
+        self.environment
+            .get_template(NAME)
+            .is_ok_and(|template| template.undeclared_variables(false).contains("tools"))
+    }
+
+    /// Whether this text stands in the template. Families write calls of tools in different ways, and their templates
+    /// show which.
+    pub fn mentions(&self, text: &str) -> bool {
+        self.environment.get_template(NAME).is_ok_and(|template| template.source().contains(text))
+    }
+
     /// Renders a conversation into the text that the model reads. `add_generation_prompt` opens the assistant's turn.
     pub fn render(
         &self,
         messages: &[Message<'_>],
+        add_generation_prompt: bool,
+    ) -> Result<String, TemplateError> {
+        self.render_with_tools(messages, &[], add_generation_prompt)
+    }
+
+    /// The same with whatever else messages have (calls of tools and their results), and with tools in OpenAI's form.
+    pub fn render_with_tools<M: Serialize + Sync>(
+        &self,
+        messages: &[M],
+        tools: &[serde_json::Value],
         add_generation_prompt: bool,
     ) -> Result<String, TemplateError> {
         // On a thread of its own: see STACK_BYTES.
@@ -101,7 +124,7 @@ impl ChatTemplate {
             let worker = std::thread::Builder::new()
                 .name("chat-template".into())
                 .stack_size(STACK_BYTES)
-                .spawn_scoped(scope, || self.render_here(messages, add_generation_prompt))
+                .spawn_scoped(scope, || self.render_here(messages, tools, add_generation_prompt))
                 .map_err(|e| TemplateError::Failed(format!("no thread could be started for it: {e}")))?;
             worker
                 .join()
@@ -109,13 +132,16 @@ impl ChatTemplate {
         })
     }
 
-    fn render_here(
+    fn render_here<M: Serialize>(
         &self,
-        messages: &[Message<'_>],
+        messages: &[M],
+        tools: &[serde_json::Value],
         add_generation_prompt: bool,
     ) -> Result<String, TemplateError> {
         let context = minijinja::context! {
             messages => Serde(messages),
+            // As transformers passes them.
+            tools => (!tools.is_empty()).then_some(Serde(tools)),
             add_generation_prompt => add_generation_prompt,
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),
