@@ -28,9 +28,11 @@
 //! - [`source`]: reading weights: GGUF, Hugging Face folders, exact dequantization.
 //! - [`tokenizer`], [`template`]: text to tokens, and conversations to text.
 //! - [`graph`]: the ONNX graphs and their weights.
+//! - [`adapter`]: LoRA adapters for a pack: import from PEFT's form, and the folder of all.
 //! - [`import`](mod@import): a source becomes a pack.
 //! - [`manifest`], [`pack`], [`store`]: what a pack says of itself, opening one, and the folder of all.
 
+pub mod adapter;
 pub mod graph;
 pub mod import;
 pub mod manifest;
@@ -43,6 +45,7 @@ pub mod template;
 pub mod testing;
 pub mod tokenizer;
 
+pub use adapter::{Adapter, AdapterError, AdapterStore};
 pub use import::{ImportError, ImportOptions, Progress, import};
 pub use manifest::{Kind, Manifest};
 pub use pack::{Pack, PackError};

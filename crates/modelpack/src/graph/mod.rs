@@ -14,6 +14,7 @@ mod builder;
 pub mod contract;
 mod decoder;
 mod encoder;
+mod inspect;
 mod linear;
 mod onnx;
 mod quantize;
@@ -21,6 +22,7 @@ mod rope;
 mod weights;
 
 pub use decoder::write_decoder;
+pub use inspect::rotates_neighbours;
 pub use encoder::{write_encoder, write_reranker};
 
 use crate::source::SourceError;

@@ -80,7 +80,7 @@ fn line(text: &str) -> String {
 }
 
 /// A pack name: lower case, everything else one dash, at most 64 bytes.
-pub(super) fn slug(name: &str) -> String {
+pub(crate) fn slug(name: &str) -> String {
     let mut slug = String::new();
     for c in name.chars().flat_map(char::to_lowercase) {
         match c {

@@ -36,7 +36,7 @@ fn index(rows: &[i64]) -> (String, SessionInputValue<'static>) {
 }
 
 /// Size of the difference against the size of `truth`.
-fn distance(truth: &[f32], other: &[f32]) -> f32 {
+pub(crate) fn distance(truth: &[f32], other: &[f32]) -> f32 {
     let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
     norm(&mut truth.iter().zip(other).map(|(a, b)| a - b)) / norm(&mut truth.iter().copied())
 }

@@ -6,4 +6,5 @@ mod adapters;
 mod exact;
 mod kv8;
 mod parity;
+mod peft;
 mod session;
