@@ -1,131 +1,62 @@
-//! One question on its way to the engine: asked again once when the engine dies before it has said a word.
+//! One question on its way: it waits for its turn, is asked of an engine, and of another when that one dies before it has
+//! said a word.
 //!
 //! ```text
-//!              engine away (first time)
-//!   Asking ──────────────────────────────▶ AwaitingEngine
-//!     │  ▲                                   │       │
-//!     │  └──────────── ready again ──────────┘       │ too long
-//!     │ first words                                  ▼
-//!     ▼                                            Over (failed)
-//!   Answering ── the engine said done ──▶ Over (done)
-//!     │
-//!     └───────── engine away, or silent ──▶ Over (failed; the member may ask again)
+//!             its turn                   first words
+//!   Queued ─────────────▶ Asking ─────────────────────▶ Answering ── the engine said done ──▶ Over (done)
+//!     │                   │  ▲  ▲                           │
+//!     │     engine failed │  │  └─ another is free          └── engine away, or silent ──▶ Over (failed; ask again)
+//!     │                   ▼  │ one is there again
+//!     │                 AwaitingEngine ── too long ──▶ Over (failed)
+//!     └── no engine for too long, or its deadline passed ──▶ Over (failed)
 //! ```
 //!
 //! Once words have been passed on, nothing is asked again by itself: the member has read them, and a second answer
-//! would be another one. Dropping an [`Answer`] closes the engine's connection, and the engine stops generating.
+//! would be another one. Dropping the events closes the engine's connection, the engine stops generating, and its
+//! place goes to the next in the queue.
+
+mod event;
+mod patience;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
 
 use banyan_openai::{
-    ApiError, ChatChunk, ChatMessage, ChatRequest, ChatStream, Client, ClientError, FinishReason,
-    HealthStatus, Role, Usage,
+    ChatChunk, ChatMessage, ChatRequest, ChatStream, ClientError, FinishReason, Role, Usage,
 };
 use futures_util::{Stream, StreamExt, stream};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
-/// How long to wait for what. The defaults are for people; tests are quicker.
-#[derive(Debug, Clone)]
-pub struct Patience {
-    /// For an engine that is away to be back. The supervisor's first restarts take seconds, a starter model loads in
-    /// two; beyond half a minute a person wants to know.
-    pub engine_back: Duration,
-    /// Between two looks whether it is back.
-    pub look: Duration,
-    /// For the engine to say how it is. It does so at once even while it computes; longer means that it hangs.
-    pub sign_of_life: Duration,
-    /// Of quiet before the first words, after which the engine is asked how it is and the member told.
-    pub quiet: Duration,
-    /// Between two words. A busy small box writes a word in well under this.
-    pub between_words: Duration,
-    /// Of quiet after which a sign of life is sent, so that no phone closes the connection.
-    pub keep_alive: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            engine_back: Duration::from_secs(30),
-            look: Duration::from_millis(500),
-            sign_of_life: banyan_openai::client::PATIENCE,
-            quiet: Duration::from_secs(4),
-            between_words: Duration::from_secs(120),
-            keep_alive: Duration::from_secs(10),
-        }
-    }
-}
+pub(crate) use self::event::{AnswerEvent, Failure, Notice, seconds};
+pub use self::patience::Patience;
+use crate::engines::{EngineState, Engines, Lease};
+use crate::queue::{AfterFailure, Progress, Standing, Ticket, Turn};
 
 /// Looks in a row at which the engine did not say how it is, after which it counts as hung.
 const MAX_SILENT_LOOKS: u32 = 3;
-
-/// What happens to a question.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum AnswerEvent {
-    Words(String),
-    Notice(Notice),
-    Done { finish_reason: FinishReason, usage: Option<Usage> },
-    Failed(Failure),
-}
-
-/// What a member should know while waiting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Notice {
-    /// The engine died; the question is kept.
-    Restarting,
-    /// The engine reads its model.
-    Loading,
-    /// So many questions wait for a free place.
-    Waiting(u32),
-}
-
-/// Why there is no answer, or no whole one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// A name that the pages and the web app have words for.
-    pub(crate) code: String,
-    /// The engine's or the client's own words.
-    pub(crate) detail: String,
-    /// Whether asking the same again may help.
-    pub(crate) retry: bool,
-}
-
-impl Failure {
-    /// `code` when the engine went away after its first words.
-    pub(crate) const ENGINE_LOST: &'static str = "engine_lost";
-    /// `code` when the question alone is too long.
-    pub(crate) const QUESTION_TOO_LONG: &'static str = "question_too_long";
-
-    fn before_words(error: &ClientError) -> Self {
-        let api = error.to_api_error();
-        let code = if api.code().is_empty() { ApiError::INTERNAL } else { api.code() };
-        let retry = api.status.is_server_error() || api.status == http::StatusCode::TOO_MANY_REQUESTS;
-        Self { code: code.to_owned(), detail: error.to_string(), retry }
-    }
-
-    fn mid_answer(detail: String) -> Self {
-        Self { code: Self::ENGINE_LOST.into(), detail, retry: true }
-    }
-}
 
 /// How the model is asked to behave towards members, who cannot say it themselves. Left out, a model's template puts
 /// its maker's own words there; with those the starter model answers nonsense.
 const GUIDE: &str = "You are a helpful assistant.";
 
-/// The events of one answer. The last is `Done` or `Failed`.
+/// The events of one answer after the first standing. The last is `Done` or `Failed`.
 pub(crate) fn answer(
-    engine: Client,
+    engines: Engines,
+    ticket: Ticket,
     mut request: ChatRequest,
     patience: Patience,
 ) -> impl Stream<Item = AnswerEvent> + Send {
     request.messages.insert(0, ChatMessage::new(Role::System, GUIDE));
+    // The same for every member: the engine computes it once.
+    request.shared_messages = Some(1);
     let answer = Answer {
-        state: State::Asking(Box::pin(begin(engine.clone(), request.clone()))),
-        engine,
+        state: State::Queued(ticket),
+        engines,
         request,
         patience,
-        asked_again: false,
+        told_standing: None,
+        away_since: None,
         silent_looks: 0,
         told: None,
         finish_reason: FinishReason::Other,
@@ -136,11 +67,13 @@ pub(crate) fn answer(
 }
 
 struct Answer {
-    engine: Client,
+    engines: Engines,
     request: ChatRequest,
     patience: Patience,
     state: State,
-    asked_again: bool,
+    told_standing: Option<(Standing, Instant)>,
+    /// Since when no engine is ready.
+    away_since: Option<Instant>,
     silent_looks: u32,
     told: Option<Notice>,
     finish_reason: FinishReason,
@@ -148,9 +81,10 @@ struct Answer {
 }
 
 enum State {
-    Asking(Pin<Box<dyn Future<Output = Result<Begun, ClientError>> + Send>>),
-    AwaitingEngine { until: Instant, last: Failure },
-    Answering(Begun),
+    Queued(Ticket),
+    Asking { turn: Turn, begun: Pin<Box<dyn Future<Output = Result<Begun, ClientError>> + Send>> },
+    AwaitingEngine { turn: Turn, until: Instant, last: Failure },
+    Answering { begun: Begun, _turn: Turn },
     Over,
 }
 
@@ -160,17 +94,22 @@ struct Begun {
     rest: ChatStream,
 }
 
-async fn begin(engine: Client, request: ChatRequest) -> Result<Begun, ClientError> {
-    let mut rest = engine.chat_stream(&request).await?;
-    let mut read = VecDeque::new();
-    while let Some(chunk) = rest.next().await.transpose()? {
-        let has_words = !words(&chunk).is_empty();
-        read.push_back(chunk);
-        if has_words {
-            break;
+fn begin(lease: &Lease, request: &ChatRequest) -> impl Future<Output = Result<Begun, ClientError>> + use<> {
+    let engine = lease.client().clone();
+    let mut request = request.clone();
+    lease.fit(&mut request);
+    async move {
+        let mut rest = engine.chat_stream(&request).await?;
+        let mut read = VecDeque::new();
+        while let Some(chunk) = rest.next().await.transpose()? {
+            let has_words = !words(&chunk).is_empty();
+            read.push_back(chunk);
+            if has_words {
+                break;
+            }
         }
+        Ok(Begun { read, rest })
     }
-    Ok(Begun { read, rest })
 }
 
 fn words(chunk: &ChatChunk) -> &str {
@@ -180,24 +119,11 @@ fn words(chunk: &ChatChunk) -> &str {
 impl Answer {
     async fn next(&mut self) -> Option<AnswerEvent> {
         loop {
-            let event = match &mut self.state {
-                State::Asking(begun) => match timeout(self.patience.quiet, begun).await {
-                    Ok(Ok(begun)) => {
-                        self.state = State::Answering(begun);
-                        None
-                    }
-                    Ok(Err(error)) => Some(self.not_begun(&error)),
-                    Err(_quiet) => self.look_while_waiting().await,
-                },
-                State::AwaitingEngine { until, .. } if Instant::now() < *until => {
-                    sleep(self.patience.look).await;
-                    self.look_for_engine().await
-                }
-                State::AwaitingEngine { last, .. } => {
-                    let last = last.clone();
-                    Some(self.fail(last))
-                }
-                State::Answering(_) => self.read_on().await,
+            let event = match std::mem::replace(&mut self.state, State::Over) {
+                State::Queued(ticket) => self.wait_for_turn(ticket).await,
+                State::Asking { turn, begun } => self.wait_for_words(turn, begun).await,
+                State::AwaitingEngine { turn, until, last } => self.wait_for_engine(turn, until, last).await,
+                State::Answering { begun, _turn } => self.read_on(begun, _turn).await,
                 State::Over => return None,
             };
             if event.is_some() {
@@ -206,67 +132,148 @@ impl Answer {
         }
     }
 
-    fn not_begun(&mut self, error: &ClientError) -> AnswerEvent {
-        let failure = Failure::before_words(error);
-        if !error.is_passing() || self.asked_again {
-            return self.fail(failure);
-        }
-        let notice =
-            if matches!(error, ClientError::Loading(_)) { Notice::Loading } else { Notice::Restarting };
-        self.state =
-            State::AwaitingEngine { until: Instant::now() + self.patience.engine_back, last: failure };
-        self.told = Some(notice);
-        AnswerEvent::Notice(notice)
-    }
-
-    async fn look_while_waiting(&mut self) -> Option<AnswerEvent> {
-        match self.engine.health().await {
-            Ok(health) => {
-                self.silent_looks = 0;
-                (health.waiting > 0).then(|| self.tell(Notice::Waiting(health.waiting))).flatten()
+    async fn wait_for_turn(&mut self, mut ticket: Ticket) -> Option<AnswerEvent> {
+        match timeout(self.patience.look, ticket.next()).await {
+            Ok(Progress::Turn(turn)) => {
+                self.ask(turn);
+                Some(AnswerEvent::Queued { place: 0, expected_s: Some(0) })
             }
-            Err(error @ ClientError::Silent(_)) => {
-                self.silent_looks += 1;
-                (self.silent_looks >= MAX_SILENT_LOOKS).then(|| self.fail(Failure::before_words(&error)))
+            Ok(Progress::Overdue) => Some(self.fail(Failure::overdue())),
+            moved => {
+                let standing = ticket.standing();
+                self.state = State::Queued(ticket);
+                let away = self.look_for_engines(None);
+                if away.is_some() || moved.is_err() {
+                    return away;
+                }
+                self.tell_standing(standing)
             }
-            // The question's own connection says so too, or the engine is only too busy for a second one.
-            Err(_) => None,
         }
     }
 
-    async fn look_for_engine(&mut self) -> Option<AnswerEvent> {
-        let health = match self.engine.health().await {
-            Ok(health) => health,
-            Err(error) => {
-                self.remember(Failure::before_words(&error));
-                return None;
-            }
+    /// A new place at once; a new time only now and then, the rarer the further away it is.
+    fn tell_standing(&mut self, standing: Standing) -> Option<AnswerEvent> {
+        let now = Instant::now();
+        let far = standing.expected.unwrap_or_default() / 8;
+        let pace = far.clamp(Duration::from_secs(2), Duration::from_secs(30));
+        let is_news = self
+            .told_standing
+            .is_none_or(|(told, at)| told.place != standing.place || now.duration_since(at) >= pace);
+        is_news.then(|| {
+            self.told_standing = Some((standing, now));
+            AnswerEvent::queued(standing)
+        })
+    }
+
+    /// Asks the engine of this turn; without one, waits for it.
+    fn ask(&mut self, turn: Turn) {
+        self.state = match turn.lease().map(|lease| begin(lease, &self.request)) {
+            Some(begun) => State::Asking { begun: Box::pin(begun), turn },
+            None => self.awaiting(turn, Failure::unavailable("no engine is ready".into())),
         };
-        match health.status {
-            HealthStatus::Ready => {
-                self.asked_again = true;
-                self.state = State::Asking(Box::pin(begin(self.engine.clone(), self.request.clone())));
+    }
+
+    fn awaiting(&self, turn: Turn, last: Failure) -> State {
+        let until = Instant::now() + self.patience.engine_back + self.patience.between_words;
+        State::AwaitingEngine { turn, until, last }
+    }
+
+    async fn wait_for_words(
+        &mut self,
+        mut turn: Turn,
+        mut begun: Pin<Box<dyn Future<Output = Result<Begun, ClientError>> + Send>>,
+    ) -> Option<AnswerEvent> {
+        match timeout(self.patience.quiet, &mut begun).await {
+            Ok(Ok(begun)) => {
+                turn.works();
+                self.state = State::Answering { begun, _turn: turn };
                 None
             }
-            HealthStatus::Loading => {
-                let reason = health.reason.unwrap_or_else(|| "the engine reads its model".into());
-                self.remember(Failure::before_words(&ClientError::Loading(ApiError::model_loading(reason))));
-                self.tell(Notice::Loading)
-            }
-            HealthStatus::Failed => {
-                let reason = health.reason.unwrap_or_else(|| "the engine gives no reason".into());
-                Some(self.fail(Failure {
-                    code: ApiError::ENGINE_UNAVAILABLE.into(),
-                    detail: reason,
-                    retry: true,
-                }))
+            Ok(Err(error)) => self.not_begun(turn, &error),
+            Err(_quiet) => {
+                let Some(engine) = turn.lease().map(|lease| lease.client().clone()) else { return None };
+                match engine.health().await {
+                    Ok(health) => {
+                        self.silent_looks = 0;
+                        self.state = State::Asking { turn, begun };
+                        (health.waiting > 0).then(|| self.tell(Notice::Waiting(health.waiting))).flatten()
+                    }
+                    Err(error @ ClientError::Silent(_)) if self.silent_looks + 1 >= MAX_SILENT_LOOKS => {
+                        self.silent_looks = 0;
+                        self.not_begun(turn, &error)
+                    }
+                    // The question's own connection says so too, or the engine is only too busy for a second one.
+                    other => {
+                        self.silent_looks += u32::from(matches!(other, Err(ClientError::Silent(_))));
+                        self.state = State::Asking { turn, begun };
+                        None
+                    }
+                }
             }
         }
     }
 
-    fn remember(&mut self, failure: Failure) {
-        if let State::AwaitingEngine { last, .. } = &mut self.state {
-            *last = failure;
+    fn not_begun(&mut self, mut turn: Turn, error: &ClientError) -> Option<AnswerEvent> {
+        let failure = Failure::before_words(error);
+        match turn.fails(error) {
+            AfterFailure::Moved => {
+                self.ask(turn);
+                None
+            }
+            AfterFailure::Wait => {
+                self.state = self.awaiting(turn, failure);
+                let notice = match error {
+                    ClientError::Loading(_) => Notice::Loading,
+                    ClientError::Refused(_) => return None,
+                    _ => Notice::Restarting,
+                };
+                self.tell(notice)
+            }
+            AfterFailure::Over => Some(self.fail(failure)),
+        }
+    }
+
+    async fn wait_for_engine(
+        &mut self,
+        mut turn: Turn,
+        until: Instant,
+        last: Failure,
+    ) -> Option<AnswerEvent> {
+        let changed = self.engines.changed();
+        if turn.returns() {
+            self.ask(turn);
+            return None;
+        }
+        timeout(self.patience.look, changed).await.ok();
+        if Instant::now() >= until {
+            return Some(self.fail(last));
+        }
+        self.state = State::AwaitingEngine { turn, until, last: last.clone() };
+        self.look_for_engines(Some(last))
+    }
+
+    /// What is to be said while no engine is ready. `last`: what the engine said when it failed, where it did.
+    fn look_for_engines(&mut self, last: Option<Failure>) -> Option<AnswerEvent> {
+        if self.engines.capacity() > 0 {
+            self.away_since = None;
+            return None;
+        }
+        let own = self.engines.views().into_iter().next();
+        let state = own.as_ref().map_or(EngineState::Away, |own| own.state);
+        let since = *self.away_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= self.patience.engine_back {
+            let reason = own.and_then(|own| own.reason).unwrap_or_else(|| "no engine is ready".into());
+            let seen = match state {
+                EngineState::Loading => Failure::loading(reason),
+                _ => Failure::unavailable(reason),
+            };
+            // A full engine rests for a moment too; that it was full is what the member should know.
+            return Some(self.fail(last.filter(Failure::is_busy).unwrap_or(seen)));
+        }
+        match state {
+            EngineState::Loading => self.tell(Notice::Loading),
+            EngineState::Away if !last.is_some_and(|last| last.is_busy()) => self.tell(Notice::Restarting),
+            _ => None,
         }
     }
 
@@ -275,24 +282,23 @@ impl Answer {
         (self.told.replace(notice) != Some(notice)).then_some(AnswerEvent::Notice(notice))
     }
 
-    async fn read_on(&mut self) -> Option<AnswerEvent> {
-        let State::Answering(begun) = &mut self.state else { return None };
+    async fn read_on(&mut self, mut begun: Begun, turn: Turn) -> Option<AnswerEvent> {
         let chunk = match begun.read.pop_front() {
             Some(chunk) => Some(chunk),
             None => match timeout(self.patience.between_words, begun.rest.next()).await {
                 Ok(Some(Ok(chunk))) => Some(chunk),
-                Ok(Some(Err(error))) => return Some(self.fail_mid_answer(&error)),
+                Ok(Some(Err(error))) => return Some(self.fail_mid_answer(&turn, &error)),
                 Ok(None) => None,
                 Err(_) => {
                     let silent = ClientError::Silent(self.patience.between_words);
-                    return Some(self.fail_mid_answer(&silent));
+                    return Some(self.fail_mid_answer(&turn, &silent));
                 }
             },
         };
         let Some(chunk) = chunk else {
-            self.state = State::Over;
             return Some(AnswerEvent::Done { finish_reason: self.finish_reason, usage: self.usage.take() });
         };
+        self.state = State::Answering { begun, _turn: turn };
         if let Some(reason) = chunk.choices.first().and_then(|choice| choice.finish_reason) {
             self.finish_reason = reason;
         }
@@ -301,7 +307,10 @@ impl Answer {
         (!words.is_empty()).then_some(AnswerEvent::Words(words))
     }
 
-    fn fail_mid_answer(&mut self, error: &ClientError) -> AnswerEvent {
+    fn fail_mid_answer(&mut self, turn: &Turn, error: &ClientError) -> AnswerEvent {
+        if let Some(lease) = turn.lease() {
+            lease.failed(error);
+        }
         let failure = match error {
             ClientError::Refused(_) => Failure::before_words(error),
             _ => Failure::mid_answer(error.to_string()),

@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 
 use crate::Portal;
-use crate::visit::{LANGUAGE_COOKIE, Reader, Visit};
+use crate::visit::{LANGUAGE_COOKIE, MEMBER_COOKIE, Peer, Reader, Visit};
 
 /// Everything comes from this box, nothing runs inline, nobody frames us.
 ///
@@ -33,12 +33,13 @@ pub(crate) const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// One year, in seconds.
-const KEEP_LANGUAGE: u32 = 365 * 24 * 60 * 60;
+const KEEP_COOKIES: u32 = 365 * 24 * 60 * 60;
 
 /// The outermost layer.
 pub(crate) async fn guard(State(portal): State<Portal>, mut request: Request<Body>, next: Next) -> Response {
     let started = Instant::now();
-    let visit = Visit::new(request.uri(), request.headers());
+    let peer = request.extensions().get::<Peer>().copied();
+    let visit = Visit::new(request.uri(), request.headers(), peer);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = if is_foreign(&method, request.headers(), &visit) {
         portal.refuse(&visit, StatusCode::FORBIDDEN)
@@ -76,10 +77,20 @@ fn finish(headers: &mut HeaderMap, visit: &Visit) {
     if visit.chose_language && visit.reader == Reader::Person {
         let code = visit.language.code();
         // Not `HttpOnly`: the web app reads and changes the same choice, and a language is no secret.
-        let cookie = format!("{LANGUAGE_COOKIE}={code}; Path=/; Max-Age={KEEP_LANGUAGE}; SameSite=Lax");
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            headers.append(header::SET_COOKIE, cookie);
-        }
+        let cookie = format!("{LANGUAGE_COOKIE}={code}; Path=/; Max-Age={KEEP_COOKIES}; SameSite=Lax");
+        add_cookie(headers, &cookie);
+    }
+    if let Some(id) = &visit.new_cookie {
+        add_cookie(
+            headers,
+            &format!("{MEMBER_COOKIE}={id}; Path=/; Max-Age={KEEP_COOKIES}; HttpOnly; SameSite=Lax"),
+        );
+    }
+}
+
+fn add_cookie(headers: &mut HeaderMap, cookie: &str) {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        headers.append(header::SET_COOKIE, cookie);
     }
 }
 
@@ -160,7 +171,7 @@ mod tests {
                     (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap())
                 })
                 .collect();
-            let visit = Visit::new(&uri, &map);
+            let visit = Visit::new(&uri, &map, None);
             assert_eq!(is_foreign(&method.parse().unwrap(), &map, &visit), foreign, "{method} {headers:?}");
         }
     }

@@ -24,6 +24,7 @@
 //! ```
 
 mod answer;
+mod answers;
 mod api;
 mod assets;
 mod body;
@@ -39,7 +40,7 @@ mod v1;
 mod visit;
 
 pub use answer::Patience;
-pub use engines::EngineSpec;
+pub use engines::{EngineSpec, EngineState, EngineView, OWN_ENGINE};
 pub use keys::{ApiKey, ApiKeys, KeyError, PREFIX as API_KEY_PREFIX};
 pub use portal::{Portal, PortalConfig, openapi_json};
 pub use queue::{

@@ -8,10 +8,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use banyan_openai::{Client, Health};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use rand::Rng as _;
 use tokio::time::timeout;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -19,11 +20,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::Patience;
+use crate::answers::Answers;
 use crate::assets::Assets;
-use crate::engines::EngineSpec;
+use crate::engines::{EngineSpec, EngineView, Engines};
 use crate::guard::guard;
 use crate::keys::ApiKeys;
-use crate::pages::{Pages, chat, refused, status};
+use crate::pages::{Pages, answer, chat, refused, status};
+use crate::queue::{Member, QueueSettings, Turns};
 use crate::serve::Limits;
 use crate::visit::Visit;
 use crate::{api, v1};
@@ -51,6 +54,8 @@ pub struct PortalConfig {
     pub limits: Limits,
     /// How long to wait for the engine.
     pub patience: Patience,
+    /// How turns are given out.
+    pub queue: QueueSettings,
 }
 
 impl PortalConfig {
@@ -64,6 +69,7 @@ impl PortalConfig {
             public_url: None,
             limits: Limits::default(),
             patience: Patience::default(),
+            queue: QueueSettings::default(),
         }
     }
 }
@@ -76,7 +82,11 @@ pub struct Portal {
 
 struct Parts {
     config: PortalConfig,
-    engine: Client,
+    engines: Engines,
+    turns: Turns,
+    answers: Answers,
+    /// Makes names of members that engines see, and nobody else can make again.
+    secret: [u8; 32],
     keys: ApiKeys,
     assets: Assets,
     pages: Pages,
@@ -87,8 +97,15 @@ impl Portal {
     #[must_use]
     pub fn new(config: PortalConfig) -> Self {
         let assets = Assets::embedded();
+        let own = EngineSpec::own(&config.engine_socket);
+        let specs = std::iter::once(own).chain(config.engines.iter().cloned()).collect();
+        let engines = Engines::new(specs, &config.patience);
+        let turns = Turns::new(config.queue.clone(), engines.clone());
         let parts = Parts {
-            engine: Client::new(&config.engine_socket).with_patience(config.patience.sign_of_life),
+            answers: Answers::new(turns.clone(), engines.clone(), config.patience.clone()),
+            engines,
+            turns,
+            secret: rand::rng().random(),
             keys: ApiKeys::new(&config.data_dir),
             pages: Pages::new(&config.community_name, &assets),
             assets,
@@ -103,6 +120,8 @@ impl Portal {
         documented
             .route("/", get(chat::home))
             .route("/chat", get(chat::reload).post(chat::ask))
+            .route("/chat/{answer}", get(answer::show))
+            .route("/chat/{answer}/stop", post(answer::stop))
             .route("/status", get(status::status))
             .route("/healthz", get(async || "ok\n"))
             .route("/api/openapi.json", get(api::openapi))
@@ -119,8 +138,47 @@ impl Portal {
         timeout(GLANCE, self.engine().health()).await.ok()?.ok()
     }
 
+    /// Begins to look after engines and turns; needs a runtime.
+    pub(crate) fn spawn_watch(&self) {
+        self.parts.engines.spawn_watch();
+        self.parts.turns.spawn_watch();
+    }
+
+    /// The box's own engine.
     pub(crate) fn engine(&self) -> &Client {
-        &self.parts.engine
+        self.parts.engines.own()
+    }
+
+    /// How each engine is, the box's own first.
+    #[must_use]
+    pub fn engine_views(&self) -> Vec<EngineView> {
+        self.parts.engines.views()
+    }
+
+    pub(crate) fn engines(&self) -> &Engines {
+        &self.parts.engines
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.parts.turns
+    }
+
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.parts.answers
+    }
+
+    pub(crate) fn queue_settings(&self) -> &QueueSettings {
+        &self.parts.config.queue
+    }
+
+    /// Under which name the engine may keep what it computed of a member's text. Another member cannot make it, so how
+    /// fast an answer begins tells nothing about what others asked. `own`: what a program says for itself.
+    pub(crate) fn cache_salt(&self, member: &Member, own: &str) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.parts.secret);
+        hasher.update(&(member.name().len() as u64).to_le_bytes());
+        hasher.update(member.name().as_bytes());
+        hasher.update(own.as_bytes());
+        hasher.finalize().to_hex()[..32].to_owned()
     }
 
     pub(crate) fn keys(&self) -> &ApiKeys {
@@ -172,6 +230,7 @@ async fn icon() -> Response {
 fn documented() -> OpenApiRouter<Portal> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(api::chat))
+        .routes(routes!(api::resume, api::stop))
         .routes(routes!(api::status))
         .routes(routes!(v1::chat_completions))
         .routes(routes!(v1::completions))

@@ -10,6 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -19,10 +21,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tower::ServiceExt as _;
 
 use crate::Portal;
 use crate::guard::SECURITY_HEADERS;
 use crate::language::Language;
+use crate::visit::Peer;
 
 /// How many connections, and how long what may take.
 #[derive(Debug, Clone)]
@@ -70,7 +74,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// their end for [`Limits::stop_within`], and cuts off the rest.
 pub async fn serve(listener: TcpListener, portal: Portal, shutdown: impl Future<Output = ()>) {
     let limits = portal.limits().clone();
-    let service = TowerToHyperService::new(portal.router());
+    portal.spawn_watch();
+    let router = portal.router();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_within).max_buf_size(MAX_HEAD_BYTES);
 
@@ -96,7 +101,13 @@ pub async fn serve(listener: TcpListener, portal: Portal, shutdown: impl Future<
             Ok(place) => {
                 // A word at a time must not wait for the next one to fill a packet.
                 stream.set_nodelay(true).ok();
-                let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+                let peer = Peer(one_subscriber(address.ip().to_canonical()));
+                let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(peer);
+                    request
+                });
+                let service = TowerToHyperService::new(service);
+                let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
                 connections.spawn(async move {
                     let _place = place;
                     if let Err(error) = connection.await {
@@ -119,6 +130,8 @@ pub async fn serve(listener: TcpListener, portal: Portal, shutdown: impl Future<
         tracing::info!("answers that were still being written are cut off");
     }
     connections.shutdown().await;
+    // Those that were written for somebody who is to come back have nowhere to go either.
+    portal.answers().stop_all();
 }
 
 /// Who may come in.

@@ -1,7 +1,11 @@
-//! `/v1`: the OpenAI API for programs with a key, passed on to the engine as it is.
+//! `/v1`: the OpenAI API for programs with a key.
 //!
-//! Requests and answers are streamed through; a client that goes away cancels its generation. CORS is off: a key does
-//! not belong into a web page.
+//! Chat and completions wait for their turn in the same queue as members' questions, each key as one member, and go to
+//! whichever engine is free; when that one fails before its first byte, to another. Everything else goes to the box's own
+//! engine at once, as it is. Answers are streamed through; a client that goes away leaves the queue, or cancels its
+//! generation. CORS is off: a key does not belong into a web page.
+
+mod turn;
 
 use axum::Extension;
 use axum::body::Body;
@@ -30,7 +34,8 @@ pub(crate) const MAX_BODY: usize = 8 * 1024 * 1024;
     responses(
         (status = 200, description = "The answer; with `stream`, server-sent events of chunks", body = ChatResponse),
         (status = 401, description = "No valid API key", body = ErrorBody),
-        (status = 503, description = "The engine is away or full", body = ErrorBody),
+        (status = 429, description = "This key has asked for as much as it may", body = ErrorBody),
+        (status = 503, description = "The engine is away, or the queue too long", body = ErrorBody),
     )
 )]
 pub(crate) async fn chat_completions(
@@ -38,7 +43,7 @@ pub(crate) async fn chat_completions(
     visit: Extension<Visit>,
     request: Request<Body>,
 ) -> Response {
-    forward(portal, visit, request).await
+    turn::take(portal, visit, request).await
 }
 
 /// Continue a text.
@@ -51,7 +56,8 @@ pub(crate) async fn chat_completions(
     responses(
         (status = 200, description = "The continuation; with `stream`, server-sent events", body = CompletionResponse),
         (status = 401, description = "No valid API key", body = ErrorBody),
-        (status = 503, description = "The engine is away or full", body = ErrorBody),
+        (status = 429, description = "This key has asked for as much as it may", body = ErrorBody),
+        (status = 503, description = "The engine is away, or the queue too long", body = ErrorBody),
     )
 )]
 pub(crate) async fn completions(
@@ -59,7 +65,7 @@ pub(crate) async fn completions(
     visit: Extension<Visit>,
     request: Request<Body>,
 ) -> Response {
-    forward(portal, visit, request).await
+    turn::take(portal, visit, request).await
 }
 
 /// Turn texts into vectors.
@@ -127,13 +133,7 @@ async fn forward(
 ) -> Response {
     match try_forward(&portal, request).await {
         Ok(response) => response,
-        Err(Refused::Key(error)) => {
-            let mut response = error.to_response().map(Body::new);
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            response
-        }
-        Err(Refused::Body(fault)) => portal.refuse(&visit, fault.status()),
-        Err(Refused::Engine(error)) => error.to_response().map(Body::new),
+        Err(refused) => refused.answer(&portal, &visit),
     }
 }
 
@@ -143,13 +143,24 @@ enum Refused {
     Engine(ApiError),
 }
 
+impl Refused {
+    fn answer(self, portal: &Portal, visit: &Visit) -> Response {
+        match self {
+            Self::Key(error) => {
+                let mut response = error.to_response().map(Body::new);
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                response
+            }
+            Self::Body(fault) => portal.refuse(visit, fault.status()),
+            Self::Engine(error) => error.to_response().map(Body::new),
+        }
+    }
+}
+
 async fn try_forward(portal: &Portal, request: Request<Body>) -> Result<Response, Refused> {
     let name = authorize(portal, request.headers())?;
     let (mut parts, body) = request.into_parts();
-    // What is between the client and this box is not the engine's to know.
-    for private in [header::AUTHORIZATION, header::COOKIE, header::ORIGIN, header::REFERER] {
-        parts.headers.remove(private);
-    }
+    keep_private(&mut parts.headers);
     let body =
         body::bound(&parts.headers, body, MAX_BODY, portal.limits().body_within).map_err(Refused::Body)?;
     tracing::debug!(key = name, path = parts.uri.path(), "API request");
@@ -157,6 +168,13 @@ async fn try_forward(portal: &Portal, request: Request<Body>) -> Result<Response
         Ok(response) => Ok(response.map(Body::new).into_response()),
         Err(ClientError::Upload(error)) => Err(Refused::Body(BodyFault::of(&error))),
         Err(error) => Err(Refused::Engine(error.to_api_error())),
+    }
+}
+
+/// What is between the client and this box is not the engine's to know.
+fn keep_private(headers: &mut HeaderMap) {
+    for private in [header::AUTHORIZATION, header::COOKIE, header::ORIGIN, header::REFERER] {
+        headers.remove(private);
     }
 }
 

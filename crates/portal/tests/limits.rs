@@ -111,7 +111,7 @@ async fn a_stop_lets_an_answer_come_to_its_end_and_does_not_wait_for_whoever_is_
     quiet.write_all(b"GET /healthz HTTP/1.1\r\nhost: box\r\n\r\n").await.unwrap();
     quiet.read_u8().await.unwrap();
     let _engine = site.engine([Act::SaySlowly(vec!["one ", "two ", "three."], Duration::from_millis(100))]);
-    let mut body = site.send(form("Count", "")).await.into_body();
+    let mut body = site.ask_by_form(form("Count", "")).await.into_body();
     body.frame().await.unwrap().unwrap();
     site.stop.take().unwrap().send(()).unwrap();
     let rest = timeout(Duration::from_secs(3), body.collect()).await.unwrap().unwrap().to_bytes();
@@ -125,7 +125,7 @@ async fn a_stop_does_not_wait_for_ever() {
     let mut site = TestBox::with(|config| config.limits.stop_within = Duration::from_millis(200)).await;
     let engine = site.engine([Act::SayForEver("word ")]);
     let _idle = TcpStream::connect(site.address).await.unwrap();
-    let mut body = site.send(form("Go on", "")).await.into_body();
+    let mut body = site.ask_by_form(form("Go on", "")).await.into_body();
     for _ in 0..3 {
         body.frame().await.unwrap().unwrap();
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Act, BUSY, FAILED, LOADING, TestBox, form, hidden_history, whole};
 use http::Request;
 use http_body_util::BodyExt;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn the_front_page_asks_with_a_plain_form_and_offers_examples() {
@@ -50,11 +50,11 @@ async fn an_answer_is_written_into_the_page_while_it_is_made() {
     let site = TestBox::start().await;
     let _engine =
         site.engine([Act::SaySlowly(vec!["Boil", " it.\n\n", "Then cool it."], Duration::from_millis(60))]);
-    let mut body = site.send(form("How do I clean water?", "")).await.into_body();
+    let mut body = site.ask_by_form(form("How do I clean water?", "")).await.into_body();
     let mut pieces = Vec::new();
     while let Some(frame) = body.frame().await {
         let piece = String::from_utf8(frame.unwrap().into_data().unwrap().to_vec()).unwrap();
-        if !piece.starts_with("<!--") {
+        if !piece.starts_with("<!--") && !piece.starts_with("<p class=\"queue\">") {
             pieces.push(piece);
         }
     }
@@ -203,18 +203,6 @@ async fn an_engine_that_restarts_is_waited_for_and_the_page_says_so() {
 }
 
 #[tokio::test]
-async fn a_phone_that_goes_away_stops_the_generation() {
-    let site = TestBox::start().await;
-    let engine = site.engine([Act::SayForEver("word ")]);
-    let mut body = site.send(form("Go on for ever", "")).await.into_body();
-    for _ in 0..3 {
-        body.frame().await.unwrap().unwrap();
-    }
-    drop(body);
-    engine.wait_for_cancellation().await;
-}
-
-#[tokio::test]
 async fn a_long_wait_is_not_silent_on_the_wire() {
     let site = TestBox::start().await;
     let _engine = site.engine([Act::SaySlowly(vec!["Late."], Duration::from_millis(350))]);
@@ -284,7 +272,7 @@ async fn a_form_on_another_site_cannot_ask_here() {
 
     let mut own = form("Hello?", "");
     own.headers_mut().insert("origin", format!("http://{}", site.address).parse().unwrap());
-    assert_eq!(site.send(own).await.status(), 200);
+    assert_eq!(site.send(own).await.status(), 303);
 }
 
 #[tokio::test]
@@ -345,6 +333,5 @@ async fn a_page_comes_even_when_the_engine_hangs() {
         page.contains("The assistant is not running just now.") && page.contains("Try again</button>"),
         "{page}"
     );
-    sleep(Duration::from_millis(50)).await;
-    engine.wait_for_cancellation().await;
+    assert!(engine.questions().is_empty(), "an engine that says nothing is not asked");
 }

@@ -1,25 +1,28 @@
 //! The web app's API: `/api/chat`, `/api/status` and the description of all APIs.
 
+mod stream;
 mod types;
 
-use std::convert::Infallible;
-use std::pin::Pin;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use banyan_openai::{ApiError, ErrorBody, HealthStatus, sse};
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
-use http::{HeaderValue, Request, header};
-use tokio::time::timeout;
+use banyan_openai::{ApiError, ErrorBody, HealthStatus};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 
-pub(crate) use self::types::{ChatEvent, ChatRequest, EngineState, EngineStatus, Speaker, Status};
-use crate::answer::{AnswerEvent, Failure, answer};
+pub(crate) use self::types::{
+    ChatEvent, ChatMessage, ChatRequest, EnginePlaces, EngineState, EngineStatus, QueueStatus, Speaker,
+    Status,
+};
+use crate::answer::{Failure, seconds};
+use crate::answers::{Answer, Asked, Question};
+use crate::engines::{self, EngineView};
 use crate::language::Language;
-use crate::pages::chat::{MAX_QUESTION, notice_text};
-use crate::pages::failure::wording;
+use crate::pages::chat::MAX_QUESTION;
+use crate::pages::conversation::Conversation;
+use crate::queue::Class;
 use crate::visit::Visit;
 use crate::{Portal, body};
 
@@ -31,8 +34,9 @@ pub(crate) const MAX_ANSWER_TOKENS: u32 = 1024;
 
 /// Ask, and get the answer as it is made.
 ///
-/// Server-sent events; the data of each is one `ChatEvent` as JSON. The last is `done` or `error`. Closing the
-/// connection stops the answer.
+/// Server-sent events; the data of each is one `ChatEvent` as JSON, and its id is its number. The first is `started`, the
+/// last `done` or `error`. A connection that closes does not stop the answer: it can be listened to again under its
+/// name, and is stopped after a minute without listeners. A question that the queue refuses is a single `error`.
 #[utoipa::path(
     post,
     path = "/api/chat",
@@ -55,23 +59,78 @@ pub(crate) async fn chat(
         Ok(body) => body,
         Err(fault) => return portal.refuse(&visit, fault.status()),
     };
-    let request = match read(&body) {
-        Ok(request) => request,
+    let question = match read(&body, &visit) {
+        Ok(question) => question,
         Err(error) => return error.to_response().map(Body::new),
     };
-    let alone = request.messages.len() == 1;
-    let stream = EventStream {
-        events: Box::pin(answer(portal.engine().clone(), request, portal.patience().clone())),
-        portal,
-        visit,
-        alone,
+    let alone = question.asked.conversation.is_empty();
+    match portal.begin(question) {
+        Ok(answer) => stream::events(portal.clone(), visit, &answer, None),
+        Err(refusal) => stream::refusal(&visit, refusal.into(), alone),
+    }
+}
+
+/// Listen to an answer again.
+///
+/// Only for the member who asked. The events after the one in `Last-Event-ID` (or `?after=`) come at once, the rest as
+/// they are made; without either, all of them. An answer is kept for ten minutes after its end.
+#[utoipa::path(
+    get,
+    path = "/api/chat/{answer}",
+    tag = "app",
+    params(
+        ("answer" = String, Path, description = "Its name, as the event `started` gave it"),
+        ("after" = Option<usize>, Query, description = "The number of the last event that is there"),
+        ("Last-Event-ID" = Option<usize>, Header, description = "The same; it wins where both are given"),
+    ),
+    responses(
+        (status = 200, description = "The events of the answer", content_type = "text/event-stream", body = ChatEvent),
+        (status = 404, description = "There is no such answer of this member, or not any more", body = ErrorBody),
+    )
+)]
+pub(crate) async fn resume(
+    State(portal): State<Portal>,
+    Extension(visit): Extension<Visit>,
+    Path(answer): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let Some(answer) = portal.answers().find(&answer, &visit.member) else { return gone() };
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let after = || {
+        let query = uri.query()?.as_bytes();
+        form_urlencoded::parse(query).find(|(name, _)| name == "after")?.1.parse::<usize>().ok()
     };
-    let body = stream::unfold(stream, |mut stream| async move {
-        let event = stream.next().await?;
-        Some((Ok::<_, Infallible>(event), stream))
-    });
-    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))];
-    (headers, Body::from_stream(body)).into_response()
+    stream::events(portal, visit, &answer, last.or_else(after))
+}
+
+/// Stop an answer. Who listens gets a last event `done` with `stopped`.
+#[utoipa::path(
+    delete,
+    path = "/api/chat/{answer}",
+    tag = "app",
+    params(("answer" = String, Path, description = "Its name, as the event `started` gave it")),
+    responses(
+        (status = 204, description = "It is stopped, or was over already"),
+        (status = 404, description = "There is no such answer of this member, or not any more", body = ErrorBody),
+    )
+)]
+pub(crate) async fn stop(
+    State(portal): State<Portal>,
+    Extension(visit): Extension<Visit>,
+    Path(answer): Path<String>,
+) -> Response {
+    let Some(answer) = portal.answers().find(&answer, &visit.member) else { return gone() };
+    answer.stop();
+    StatusCode::NO_CONTENT.into_response()
+}
+
+fn gone() -> Response {
+    let message =
+        "there is no such answer, or not any more: it is kept for ten minutes after its end; ask again";
+    let mut error = ApiError::not_found(message);
+    error.detail.code = Some("answer_gone".into());
+    error.to_response().map(Body::new)
 }
 
 /// How the box is, for the web app.
@@ -89,8 +148,27 @@ pub(crate) async fn status(State(portal): State<Portal>) -> Json<Status> {
         },
         Err(error) => EngineStatus { state: EngineState::Down, model: None, reason: Some(error.to_string()) },
     };
+    let overview = portal.turns().overview();
+    let queue = QueueStatus {
+        waiting: overview.waiting,
+        running: overview.running,
+        places: overview.places,
+        expected_s: overview.expected.map(seconds),
+        urgent_allowed: portal.queue_settings().classes.crisis.members_may,
+    };
+    let engines = portal.engines().views().into_iter().map(places).collect();
     let languages = Language::ALL.iter().map(|language| language.code().to_owned()).collect();
-    Json(Status { engine, version: env!("CARGO_PKG_VERSION").to_owned(), languages })
+    Json(Status { engine, engines, queue, version: env!("CARGO_PKG_VERSION").to_owned(), languages })
+}
+
+fn places(view: EngineView) -> EnginePlaces {
+    let state = match view.state {
+        engines::EngineState::Ready | engines::EngineState::Trial => EngineState::Ready,
+        engines::EngineState::Loading => EngineState::Loading,
+        engines::EngineState::Unseen | engines::EngineState::Away => EngineState::Down,
+    };
+    let EngineView { name, slots, in_flight, reason, .. } = view;
+    EnginePlaces { name, state, slots, in_flight, reason }
 }
 
 /// `GET /api/openapi.json`.
@@ -99,10 +177,21 @@ pub(crate) async fn openapi() -> Response {
     (headers, crate::portal::openapi_json()).into_response()
 }
 
-fn read(body: &[u8]) -> Result<banyan_openai::ChatRequest, ApiError> {
+impl Portal {
+    /// Takes a member's question into the queue.
+    pub(crate) fn begin(
+        &self,
+        mut question: Question,
+    ) -> Result<std::sync::Arc<Answer>, crate::queue::Refusal> {
+        question.request.cache_salt = Some(self.cache_salt(question.owners.counted(), ""));
+        self.answers().begin(question)
+    }
+}
+
+fn read(body: &[u8], visit: &Visit) -> Result<Question, ApiError> {
     let request: ChatRequest = serde_json::from_slice(body)
         .map_err(|error| ApiError::invalid_request(format!("the request cannot be read: {error}")))?;
-    match request.messages.last() {
+    let question = match request.messages.last() {
         None => {
             return Err(ApiError::invalid_param(
                 "messages",
@@ -129,44 +218,20 @@ fn read(body: &[u8]) -> Result<banyan_openai::ChatRequest, ApiError> {
             error.detail.code = Some(Failure::QUESTION_TOO_LONG.into());
             return Err(error);
         }
-        Some(_) => {}
-    }
+        Some(last) => last.content.clone(),
+    };
+    let deadline = match request.deadline_s {
+        None => None,
+        Some(seconds) => Some(Duration::try_from_secs_f64(seconds).map_err(|_| {
+            ApiError::invalid_param("deadline_s", "a deadline is a number of seconds from now on, 0 or more")
+        })?),
+    };
+    let class = if request.urgent == Some(true) { Class::Crisis } else { Class::Normal };
+    let earlier = &request.messages[..request.messages.len() - 1];
+    let asked = Asked { conversation: Conversation::from_messages(earlier), question };
     let mut wanted =
         banyan_openai::ChatRequest::new(request.messages.into_iter().map(Into::into).collect()).streamed();
     wanted.sampling.temperature = request.temperature;
     wanted.sampling.max_tokens = Some(request.max_tokens.unwrap_or(MAX_ANSWER_TOKENS).min(MAX_ANSWER_TOKENS));
-    Ok(wanted)
-}
-
-/// The events on the wire. Dropping it (the phone went away) cancels the generation.
-struct EventStream {
-    events: Pin<Box<dyn Stream<Item = AnswerEvent> + Send>>,
-    portal: Portal,
-    visit: Visit,
-    alone: bool,
-}
-
-impl EventStream {
-    async fn next(&mut self) -> Option<Bytes> {
-        let Ok(event) = timeout(self.portal.patience().keep_alive, self.events.next()).await else {
-            return Some(sse::keep_alive());
-        };
-        let event = match event? {
-            AnswerEvent::Words(text) => ChatEvent::Token { text },
-            AnswerEvent::Notice(notice) => ChatEvent::Notice { text: notice_text(notice, &self.visit) },
-            AnswerEvent::Done { finish_reason, usage } => ChatEvent::Done { finish_reason, usage },
-            AnswerEvent::Failed(failure) => self.failed(failure),
-        };
-        Some(sse::encode(&serde_json::to_string(&event).unwrap_or_default()))
-    }
-
-    fn failed(&self, failure: Failure) -> ChatEvent {
-        let wording = wording(&failure, self.alone);
-        let language = self.visit.language;
-        let mut message = format!("{} {}", language.text(wording.what), language.text(wording.todo));
-        if wording.shows_detail {
-            message = format!("{message} {}", failure.detail);
-        }
-        ChatEvent::Error { code: failure.code, message, retry: failure.retry }
-    }
+    Ok(Question { owners: visit.owners(), asked, request: wanted, class, deadline })
 }

@@ -15,6 +15,12 @@ pub(crate) struct ChatRequest {
     /// The most tokens of the answer; the box has its own limit too.
     #[serde(default)]
     pub(crate) max_tokens: Option<u32>,
+    /// Seconds within which its turn has to come; a question that would wait longer is refused at once.
+    #[serde(default)]
+    pub(crate) deadline_s: Option<f64>,
+    /// Whether it goes before others, where the box lets members say so.
+    #[serde(default)]
+    pub(crate) urgent: Option<bool>,
 }
 
 /// One message of a conversation.
@@ -48,6 +54,18 @@ impl From<ChatMessage> for banyan_openai::ChatMessage {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum ChatEvent {
+    /// The box has the question. The answer can be had again under this name.
+    Started {
+        /// For `/api/chat/{answer}`.
+        answer: String,
+    },
+    /// How it stands in the queue; at once, and whenever that changes.
+    Queued {
+        /// 1 is the next; 0 says that its turn has come, and an engine reads it.
+        place: u32,
+        /// Seconds until its turn; absent while that cannot be told.
+        expected_s: Option<u32>,
+    },
     /// Text to add to the answer.
     Token { text: String },
     /// Something to know while waiting, in the member's language; not a part of the answer.
@@ -57,6 +75,10 @@ pub(crate) enum ChatEvent {
         finish_reason: FinishReason,
         #[serde(skip_serializing_if = "Option::is_none")]
         usage: Option<Usage>,
+        /// The member stopped it, or nobody listened any more.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[schema(required = false)]
+        stopped: bool,
     },
     /// There is no answer, or no whole one.
     Error {
@@ -66,6 +88,9 @@ pub(crate) enum ChatEvent {
         message: String,
         /// Whether asking the same again may help.
         retry: bool,
+        /// Seconds after which it may.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_s: Option<u32>,
     },
 }
 
@@ -73,10 +98,42 @@ pub(crate) enum ChatEvent {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Status {
     pub(crate) engine: EngineStatus,
+    /// All engines, the box's own first.
+    pub(crate) engines: Vec<EnginePlaces>,
+    pub(crate) queue: QueueStatus,
     /// The version of Banyan.
     pub(crate) version: String,
     /// Codes of the languages that the box's own pages speak.
     pub(crate) languages: Vec<String>,
+}
+
+/// How many wait for their turn.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct QueueStatus {
+    /// Questions that wait.
+    pub(crate) waiting: usize,
+    /// Answers that are being written.
+    pub(crate) running: usize,
+    /// Answers that can be written at the same time; 0 while no engine is ready.
+    pub(crate) places: usize,
+    /// Seconds until the turn of a question that came now; absent while that cannot be told.
+    pub(crate) expected_s: Option<u32>,
+    /// Whether members may say that a question is urgent.
+    pub(crate) urgent_allowed: bool,
+}
+
+/// How one of the engines is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct EnginePlaces {
+    /// What stewards call it.
+    pub(crate) name: String,
+    pub(crate) state: EngineState,
+    /// Answers that it can write at the same time.
+    pub(crate) slots: usize,
+    /// Answers that it writes for this box.
+    pub(crate) in_flight: usize,
+    /// Why it is not ready.
+    pub(crate) reason: Option<String>,
 }
 
 /// How the engine is.

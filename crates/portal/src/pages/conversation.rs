@@ -3,6 +3,8 @@
 use banyan_openai::{ChatMessage, Role};
 use serde::{Deserialize, Serialize};
 
+use crate::api;
+
 /// The most bytes of earlier turns that are kept: about 3,000 tokens of English, so that the question and its answer
 /// still fit a small model, and the field still goes through a weak connection.
 pub(crate) const MAX_BYTES: usize = 12_000;
@@ -46,6 +48,21 @@ impl Conversation {
             }
             Err(_) => Self { unreadable: true, ..Self::default() },
         }
+    }
+
+    /// What the web app sent. Instructions to the model are not shown.
+    pub(crate) fn from_messages(messages: &[api::ChatMessage]) -> Self {
+        let turns = messages.iter().filter_map(|message| {
+            let role = match message.role {
+                api::Speaker::User => Speaker::User,
+                api::Speaker::Assistant => Speaker::Assistant,
+                api::Speaker::System => return None,
+            };
+            Some(Turn { role, content: message.content.clone() })
+        });
+        let mut conversation = Self { turns: turns.collect(), ..Self::default() };
+        conversation.fit();
+        conversation
     }
 
     /// What the next page carries.

@@ -3,6 +3,7 @@
 use banyan_openai::ApiError;
 
 use crate::answer::Failure;
+use crate::language::Language;
 
 /// What the button under a failed answer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,21 +20,47 @@ pub(crate) enum Remedy {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wording {
     /// Key of the sentence that says what happened.
-    pub(crate) what: &'static str,
+    what: &'static str,
     /// Key of the sentence that says what to do.
-    pub(crate) todo: &'static str,
+    todo: &'static str,
+    /// What goes into the place `{t}` of both.
+    minutes: u32,
     pub(crate) remedy: Remedy,
     /// Whether the engine's own words are shown: only where ours say nothing in particular.
     pub(crate) shows_detail: bool,
 }
 
+impl Wording {
+    /// What happened.
+    pub(crate) fn what(&self, language: Language) -> String {
+        self.fill(self.what, language)
+    }
+
+    /// What to do.
+    pub(crate) fn todo(&self, language: Language) -> String {
+        self.fill(self.todo, language)
+    }
+
+    fn fill(&self, key: &str, language: Language) -> String {
+        language.fill(key, &[("t", &self.minutes.to_string())])
+    }
+}
+
 /// The words for a failure. `alone`: there is no earlier conversation that could be left out.
 pub(crate) fn wording(failure: &Failure, alone: bool) -> Wording {
+    let minutes = minutes(failure.expected_s.or(failure.retry_after_s).unwrap_or_default());
     let (what, todo, remedy) = match failure.code.as_str() {
         ApiError::ENGINE_UNAVAILABLE => ("page.error.engine.what", "page.error.engine.todo", Remedy::Retry),
         Failure::ENGINE_LOST => ("page.error.lost.what", "page.error.lost.todo", Remedy::Retry),
         ApiError::MODEL_LOADING => ("page.error.loading.what", "page.error.loading.todo", Remedy::Retry),
-        ApiError::QUEUE_FULL => ("page.error.busy.what", "page.error.busy.todo", Remedy::Retry),
+        Failure::QUOTA => ("page.error.quota.what", "page.error.quota.todo", Remedy::Retry),
+        Failure::TOO_LONG_A_WAIT if failure.expected_s.is_some() => {
+            ("page.error.wait.what", "page.error.wait.todo", Remedy::Retry)
+        }
+        Failure::TOO_LONG_A_WAIT => ("page.error.late.what", "page.error.wait.todo", Remedy::Retry),
+        ApiError::QUEUE_FULL | Failure::BUSY => {
+            ("page.error.busy.what", "page.error.busy.todo", Remedy::Retry)
+        }
         ApiError::CONTEXT_LENGTH_EXCEEDED if !alone => {
             ("page.error.tooLong.what", "page.error.tooLong.todo", Remedy::AskNew)
         }
@@ -45,10 +72,16 @@ pub(crate) fn wording(failure: &Failure, alone: bool) -> Wording {
             return Wording {
                 what: "page.error.other.what",
                 todo: "page.error.other.todo",
+                minutes,
                 remedy,
                 shows_detail: true,
             };
         }
     };
-    Wording { what, todo, remedy, shows_detail: false }
+    Wording { what, todo, minutes, remedy, shows_detail: false }
+}
+
+/// Whole minutes, at least one: nobody plans by the second.
+pub(super) fn minutes(seconds: u32) -> u32 {
+    seconds.div_ceil(60).max(1)
 }

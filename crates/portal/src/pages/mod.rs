@@ -2,8 +2,9 @@
 //!
 //! Templates escape everything that they are given; the only HTML that passes is what [`text`] made of a text.
 
+pub(crate) mod answer;
 pub(crate) mod chat;
-mod conversation;
+pub(crate) mod conversation;
 pub(crate) mod failure;
 pub(crate) mod refused;
 pub(crate) mod status;

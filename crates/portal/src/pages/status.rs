@@ -50,7 +50,8 @@ fn facts(portal: &Portal, visit: &Visit, health: Option<&Health>) -> Vec<Value> 
         }
         if health.status == HealthStatus::Ready {
             add("page.status.running", health.running.to_string());
-            add("page.status.waiting", health.waiting.to_string());
+            let waits_here = portal.turns().overview().waiting;
+            add("page.status.waiting", (waits_here + health.waiting as usize).to_string());
         }
         if health.context_length > 0 {
             let words = u64::from(health.context_length) * u64::from(WORDS_PER_HUNDRED_TOKENS) / 100;

@@ -2,6 +2,7 @@
 //!
 //! * [`FairQueue`] (`fair`) decides. It is a plain state machine: time is a parameter, and the number of free places
 //!   too. Its parts: the ring of one class (`lane`), token buckets, the estimate of service times.
+//! * [`Turns`] is the shell around it: a clock, engines that come and go, tickets that are waited for.
 //! * [`QueueSettings`] is what it goes by: weights, quotas, classes, limits, all of them data.
 //!
 //! Promises, each held by a property test: whoever has nothing running goes before whoever has, so nobody's second
@@ -16,6 +17,7 @@ mod member;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ pub(crate) use self::member::Member;
 pub use self::settings::{
     Admission, BackgroundRule, Classes, CrisisRule, QueueSettings, Quota, Quotas, Rate, Weights,
 };
+pub(crate) use self::turns::{AfterFailure, Progress, Ticket, Turn, Turns};
 
 /// A request in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,12 +63,15 @@ pub(crate) struct Standing {
 }
 
 /// Why a request is not taken.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub(crate) enum Refusal {
     /// This member has asked for as much as it may.
+    #[error("this is more than one may ask for at a time; ask again in {} s", .retry_after.as_secs_f64().ceil())]
     Quota { retry_after: Duration },
     /// Too many wait already.
+    #[error("too many questions wait already; ask again in {} s", .retry_after.as_secs_f64().ceil())]
     Full { retry_after: Duration },
     /// It would wait longer than it wants to, or than the box lets anybody wait.
+    #[error("its turn would come in {} s, which is too late; ask again in {} s", .expected.as_secs_f64().ceil(), .retry_after.as_secs_f64().ceil())]
     TooLongAWait { expected: Duration, retry_after: Duration },
 }

@@ -43,6 +43,8 @@ pub enum Act {
 }
 
 pub const READY: &str = r#"{"status":"ready","model":"smol","embedding_model":"mini","context_length":2048,"slots":4,"running":1,"waiting":0,"providers":[{"name":"CPU","tried":true,"works":true,"detail":""}],"version":"0"}"#;
+/// Ready, with one place.
+pub const ALONE: &str = r#"{"status":"ready","model":"smol","context_length":2048,"slots":1,"version":"0"}"#;
 pub const BUSY: &str = r#"{"status":"ready","model":"smol","slots":4,"running":4,"waiting":7,"version":"0"}"#;
 pub const LOADING: &str = r#"{"status":"loading","reason":"reading weights","version":"0"}"#;
 pub const FAILED: &str = r#"{"status":"failed","reason":"libonnxruntime.so is missing <b>","version":"0"}"#;
@@ -215,6 +217,8 @@ pub fn impatient() -> Patience {
         quiet: Duration::from_millis(80),
         between_words: Duration::from_millis(600),
         keep_alive: Duration::from_millis(100),
+        nobody_listens: Duration::from_millis(250),
+        kept_answer: Duration::from_millis(1500),
     }
 }
 
@@ -264,19 +268,42 @@ impl TestBox {
         whole(self.send(Request::get(path).body(String::new()).unwrap()).await).await
     }
 
-    pub async fn ask_on_page(&self, question: &str, history: &str) -> (Response<()>, String) {
-        whole(self.send(form(question, history)).await).await
+    /// Waits until the portal has seen an engine.
+    pub async fn is_ready(&self) {
+        for _ in 0..200 {
+            if !self.get("/api/status").await.1.contains("\"places\":0") {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the portal sees no engine");
     }
 
-    /// The events of `POST /api/chat`, as JSON.
+    /// The page of the answer, as a browser comes to it.
+    pub async fn ask_on_page(&self, question: &str, history: &str) -> (Response<()>, String) {
+        whole(self.ask_by_form(form(question, history)).await).await
+    }
+
+    /// Sends a form and goes where it leads.
+    pub async fn ask_by_form(&self, form: Request<String>) -> Response<Incoming> {
+        let response = self.send(form).await;
+        match response.headers().get("location") {
+            Some(page) => {
+                assert_eq!(response.status(), 303);
+                self.send(Request::get(page.to_str().unwrap()).body(String::new()).unwrap()).await
+            }
+            None => response,
+        }
+    }
+
+    /// The events of `POST /api/chat` behind those of the queue, as JSON.
     pub async fn ask_by_api(&self, question: &str) -> Vec<serde_json::Value> {
         let (response, text) = whole(self.send(api_question(question)).await).await;
         assert_eq!(response.status(), 200, "{text}");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        text.split("\n\n")
-            .filter_map(|event| event.strip_prefix("data: "))
-            .map(|data| serde_json::from_str(data).unwrap())
-            .collect()
+        let events = events(&text);
+        assert_eq!((&events[0].1["type"], &events[1].1["type"]), (&"started".into(), &"queued".into()));
+        events.into_iter().map(|(_, event)| event).filter(|event| !is_of_the_queue(event)).collect()
     }
 
     /// Sends bytes as they are, and reads until the box closes the connection.
@@ -287,6 +314,30 @@ impl TestBox {
         stream.read_to_end(&mut answer).await.ok();
         String::from_utf8_lossy(&answer).into_owned()
     }
+}
+
+/// Numbers and data of server-sent events.
+pub fn events(text: &str) -> Vec<(usize, serde_json::Value)> {
+    let event = |event: &str| {
+        let (id, data) = event.strip_prefix("id: ")?.split_once("\ndata: ")?;
+        Some((id.parse().unwrap(), serde_json::from_str(data).unwrap()))
+    };
+    text.split("\n\n").filter_map(event).collect()
+}
+
+pub fn is_of_the_queue(event: &serde_json::Value) -> bool {
+    event["type"] == "started" || event["type"] == "queued"
+}
+
+/// The cookie of the member with this number.
+pub fn cookie(member: u32) -> String {
+    format!("banyan_member={member:032x}")
+}
+
+/// The same request, sent by this member.
+pub fn by(member: u32, mut request: Request<String>) -> Request<String> {
+    request.headers_mut().insert("cookie", cookie(member).parse().unwrap());
+    request
 }
 
 pub fn form(question: &str, history: &str) -> Request<String> {
