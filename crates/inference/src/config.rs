@@ -1,19 +1,44 @@
 //! What an engine is told when it starts.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Rows of the slab when nobody chose: more than a box has cores for, and memory is only taken by tokens.
+pub const DEFAULT_SLOTS: usize = 128;
+
+/// Most prompt tokens of a run when nobody chose.
+pub const DEFAULT_CHUNK: usize = 128;
+
+/// What `banyan model tune` found best for one model on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tuned {
+    /// Threads of one inference.
+    pub threads: usize,
+    /// Rows.
+    pub slots: usize,
+    /// Most prompt tokens of a run.
+    pub chunk: usize,
+}
 
 /// Everything the engine needs to know; the appliance fills it from its settings and the hardware profile.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// Folders of model packs. The first decoder answers chats, the first encoder makes embeddings; either may be
-    /// missing, and then its requests are refused in words.
+    /// Folders of model packs, all that the box has. The first decoder answers chats and the first encoder makes embeddings
+    /// when a request names no model; both are loaded at start and stay. Any other one is loaded when a request names it.
     pub packs: Vec<PathBuf>,
     /// ONNX Runtime's shared library.
     pub ort_library: PathBuf,
-    /// Threads of one inference; 0 takes as many as the machine offers to this process.
+    /// Bytes that all models together may take, keys and values included; 0 takes three quarters of the memory that is free
+    /// at start.
+    pub memory_budget: u64,
+    /// Names of models that are loaded at start and stay, beside the two defaults.
+    pub keep_loaded: Vec<String>,
+    /// What was measured to be best, by model; used where `threads`, `slots` or `chunk` are 0.
+    pub tuned: BTreeMap<String, Tuned>,
+    /// Threads of one inference; 0 takes as tuned, else as many as the machine offers to this process.
     pub threads: usize,
-    /// Sequences computed at a time (rows of the KV slab). More give more throughput; memory is only taken by tokens.
+    /// Sequences computed at a time (rows of the KV slab); 0 takes as tuned, else [`DEFAULT_SLOTS`]. More give more throughput; memory is only taken by tokens.
     pub slots: usize,
     /// Tokens a sequence may have, prompt and answer together; 0 takes what the model was trained for. The memory
     /// budget may make it smaller.
@@ -34,7 +59,7 @@ pub struct EngineConfig {
     /// they are shared with busy processes, spinning was measured to halve the speed and to double its cost. Spinning
     /// ends with the run.
     pub spin: bool,
-    /// Most prompt tokens computed in one run. Chunks of 512 are no faster than of 128 and need more memory for attention.
+    /// Most prompt tokens computed in one run; 0 takes as tuned, else [`DEFAULT_CHUNK`]. Chunks of 512 are no faster than of 128 and need more memory for attention.
     pub chunk: usize,
     /// How long a running stream may stand still when a crowd's prompts are computed.
     pub longest_stall: Duration,
@@ -45,8 +70,11 @@ impl Default for EngineConfig {
         EngineConfig {
             packs: Vec::new(),
             ort_library: PathBuf::new(),
+            memory_budget: 0,
+            keep_loaded: Vec::new(),
+            tuned: BTreeMap::new(),
             threads: 0,
-            slots: 128,
+            slots: DEFAULT_SLOTS,
             capacity: 0,
             kv_budget: 0,
             kv8: true,
@@ -54,18 +82,55 @@ impl Default for EngineConfig {
             max_waiting: 256,
             providers: vec!["cpu".into()],
             spin: false,
-            chunk: 128,
+            chunk: DEFAULT_CHUNK,
             longest_stall: Duration::from_millis(400),
         }
     }
 }
 
 impl EngineConfig {
+    /// The same for one model: what was left open is as tuned for it, else the default.
+    #[must_use]
+    pub fn for_model(&self, name: &str) -> EngineConfig {
+        let tuned = self.tuned.get(name);
+        let or = |given: usize, tuned: Option<usize>, default: usize| match given {
+            0 => tuned.unwrap_or(default),
+            given => given,
+        };
+        EngineConfig {
+            threads: or(self.threads, tuned.map(|t| t.threads), 0),
+            slots: or(self.slots, tuned.map(|t| t.slots), DEFAULT_SLOTS),
+            chunk: or(self.chunk, tuned.map(|t| t.chunk), DEFAULT_CHUNK),
+            ..self.clone()
+        }
+    }
+
     /// The number of threads after `0` has been resolved.
     pub fn resolved_threads(&self) -> usize {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_chosen_stands_and_what_was_left_open_is_as_tuned() {
+        let tuned = Tuned { threads: 3, slots: 24, chunk: 64 };
+        let open = EngineConfig {
+            slots: 0,
+            chunk: 0,
+            tuned: BTreeMap::from([("small".into(), tuned)]),
+            ..EngineConfig::default()
+        };
+        let sizes = |config: EngineConfig| (config.threads, config.slots, config.chunk);
+        assert_eq!(sizes(open.for_model("small")), (3, 24, 64));
+        assert_eq!(sizes(open.for_model("other")), (0, DEFAULT_SLOTS, DEFAULT_CHUNK));
+        let chosen = EngineConfig { threads: 2, slots: 8, chunk: 32, ..open };
+        assert_eq!(sizes(chosen.for_model("small")), (2, 8, 32));
     }
 }

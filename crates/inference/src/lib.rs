@@ -17,7 +17,8 @@
 //! - [`constraint`]: answers that keep to a form; [`calls`]: calls of tools.
 //! - [`sampler`], [`detokenize`], [`prompt`]: from logits to text and from conversations to tokens.
 //! - [`forward`]: what a model is to the engine; [`runner`]: the decoder on ONNX Runtime; [`kv`]: its memory.
-//! - [`embed`]: the encoder. [`providers`], [`runtime`], [`load`]: ONNX Runtime, and packs to running models.
+//! - [`models`]: which models are in memory, within a budget. [`embed`]: the encoder; [`rerank`]: the cross-encoder.
+//!   [`providers`], [`runtime`], [`load`]: ONNX Runtime, and packs to running models.
 //! - [`bench`](mod@bench), [`score`]: speed and quality of one stream.
 //!
 //! ```no_run
@@ -35,10 +36,13 @@
 //! # }
 //! ```
 
+pub mod batched;
 pub mod bench;
+mod calibrate;
 pub mod calls;
 pub mod config;
 pub mod constraint;
+mod decoder;
 pub mod detokenize;
 pub mod embed;
 pub mod engine;
@@ -47,9 +51,12 @@ pub mod forward;
 pub mod kv;
 pub mod load;
 pub mod metrics;
+pub mod models;
 pub mod prefix;
+pub mod profile;
 pub mod prompt;
 pub mod providers;
+pub mod rerank;
 pub mod runner;
 pub mod runtime;
 pub mod sampler;
@@ -61,7 +68,7 @@ pub mod speculation;
 mod testing;
 
 pub use bench::{BenchOptions, BenchReport, Rate, bench};
-pub use config::EngineConfig;
+pub use config::{EngineConfig, Tuned};
 pub use detokenize::StopFilter;
 pub use engine::{Engine, EngineOptions, Event, EventStream, Finish, Request};
 pub use error::{EngineError, SubmitError};

@@ -7,11 +7,13 @@ use crate::engine::{Engine, EngineOptions};
 use crate::error::EngineError;
 use crate::metrics::Metrics;
 use crate::prompt::Prompter;
+use crate::rerank::Reranker;
 use crate::runner::session;
 use crate::scheduler::Limits;
-use banyan_modelpack::{Kind, Pack};
+use banyan_modelpack::Pack;
 use banyan_openai::ProviderHealth;
 use ort::environment::Environment;
+use ort::session::Session;
 use std::path::Path;
 use std::sync::Arc;
 use tokenizers::Tokenizer;
@@ -20,22 +22,10 @@ use tokenizers::Tokenizer;
 pub struct ChatModel {
     /// The pack's name.
     pub name: String,
-    /// Seconds since 1970 when the pack was imported; 0 when it does not say.
-    pub created: u64,
     /// Its engine.
     pub engine: Engine,
     /// Makes its prompts.
     pub prompter: Prompter,
-}
-
-/// An embedding model that runs.
-pub struct EmbeddingModel {
-    /// The pack's name.
-    pub name: String,
-    /// Seconds since 1970 when the pack was imported; 0 when it does not say.
-    pub created: u64,
-    /// The encoder.
-    pub embedder: Embedder,
 }
 
 /// Opens a pack.
@@ -89,36 +79,65 @@ pub(crate) fn chat_model(
     };
     Ok(ChatModel {
         name: manifest.name.clone(),
-        created: imported_at(pack),
         engine: Engine::start(Box::new(runner), options)?,
         prompter: Prompter::new(tokenizer, template, &manifest.tokenizer),
     })
 }
 
 /// Loads an encoder with the first provider that computes it.
-pub(crate) fn embedding_model(
+pub(crate) fn embedder(
     environment: &Environment,
     pack: &Pack,
     config: &EngineConfig,
     providers: &mut [ProviderHealth],
-) -> Result<EmbeddingModel, EngineError> {
+) -> Result<Embedder, EngineError> {
     let manifest = pack.manifest();
     let tokenizer = tokenizer(pack)?;
     let max_tokens = manifest.context_length.min(manifest.max_positions);
     let embedder = with_first_working(providers, |provider| {
-        let session =
-            session(environment, &pack.graph_path(), provider, config.resolved_threads(), config.spin)
-                .map_err(|e| EngineError::Session {
-                    model: manifest.name.clone(),
-                    provider: provider.to_owned(),
-                    reason: e.to_string(),
-                })?;
+        let session = plain_session(environment, pack, config, provider)?;
         let mut embedder = Embedder::new(session, tokenizer.clone(), &manifest.name, max_tokens)?;
         embedder.embed(&[crate::embed::EmbedInput::Text("warm".into())], &mut || true)?;
         Ok(embedder)
     })?;
     tracing::info!(model = %manifest.name, max_tokens, "the embedding model is ready");
-    Ok(EmbeddingModel { name: manifest.name.clone(), created: imported_at(pack), embedder })
+    Ok(embedder)
+}
+
+/// Loads a cross-encoder with the first provider that computes it.
+pub(crate) fn reranker(
+    environment: &Environment,
+    pack: &Pack,
+    config: &EngineConfig,
+    providers: &mut [ProviderHealth],
+) -> Result<Reranker, EngineError> {
+    let manifest = pack.manifest();
+    let tokenizer = tokenizer(pack)?;
+    let max_tokens = manifest.context_length.min(manifest.max_positions);
+    let reranker = with_first_working(providers, |provider| {
+        let session = plain_session(environment, pack, config, provider)?;
+        let mut reranker = Reranker::new(session, tokenizer.clone(), &manifest.name, max_tokens)?;
+        reranker.score("warm", &["up".into()], &mut || true)?;
+        Ok(reranker)
+    })?;
+    tracing::info!(model = %manifest.name, max_tokens, "the re-ranker is ready");
+    Ok(reranker)
+}
+
+/// A session without memory of its own.
+fn plain_session(
+    environment: &Environment,
+    pack: &Pack,
+    config: &EngineConfig,
+    provider: &str,
+) -> Result<Session, EngineError> {
+    session(environment, &pack.graph_path(), provider, config.resolved_threads(), config.spin).map_err(|e| {
+        EngineError::Session {
+            model: pack.manifest().name.clone(),
+            provider: provider.to_owned(),
+            reason: e.to_string(),
+        }
+    })
 }
 
 fn with_first_working<T>(
@@ -142,11 +161,7 @@ fn with_first_working<T>(
     Err(last)
 }
 
-/// The first pack of a kind.
-pub(crate) fn first_of(packs: &[Pack], kind: Kind) -> Option<&Pack> {
-    packs.iter().find(|pack| pack.manifest().kind == kind)
-}
-
-fn imported_at(pack: &Pack) -> u64 {
+/// Seconds since 1970 when the pack was imported; 0 when it does not say.
+pub(crate) fn imported_at(pack: &Pack) -> u64 {
     u64::try_from(pack.manifest().provenance.imported_at.as_second()).unwrap_or(0)
 }

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `POST /v1/chat/completions`, `/v1/completions` | answers, whole or as server-sent events |
 //! | `POST /v1/embeddings` | vectors |
-//! | `GET /v1/models`, `/v1/models/{name}` | what is loaded |
+//! | `POST /v1/rerank` | which documents answer a question |
+//! | `GET /v1/models`, `/v1/models/{name}` | what the box has, and what of it is loaded |
+//! | `POST /v1/models/{name}/load`, `…/unload` | a steward's hand (the portal does not pass these on) |
 //! | `GET /health` | whether it can answer, and why not; from the first moment on, while the model still loads |
 //! | `GET /metrics` | Prometheus text |
 //!
@@ -21,6 +23,7 @@ mod chat;
 mod completions;
 mod embeddings;
 mod request;
+mod rerank;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -29,17 +32,19 @@ use crate::config::EngineConfig;
 use crate::error::EngineError;
 use crate::load::{self, ChatModel};
 use crate::metrics::Metrics;
+use crate::models::loader;
+use crate::models::registry::{Registry, Unavailable};
+use crate::models::residency::{Refused, State};
+use crate::models::serial::NotDone;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use banyan_modelpack::Kind;
 use banyan_openai::{ApiError, ProviderHealth};
-use embeddings::EmbeddingService;
 use std::future::Future;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::UnixListener;
 
@@ -55,6 +60,9 @@ const WATCH: Duration = Duration::from_millis(250);
 
 /// How long a dead engine stays to say why, before the process ends and is started again.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Seconds until a full queue of short work may have room: one request takes a second or two.
+const RETRY_AFTER_S: u32 = 2;
 
 /// The version in `/health`.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -106,7 +114,10 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/chat/completions", post(chat::chat))
         .route("/v1/completions", post(completions::completions))
         .route("/v1/embeddings", post(embeddings::embeddings))
+        .route("/v1/rerank", post(rerank::rerank))
         .route("/v1/models", get(status::models))
+        .route("/v1/models/{name}/load", post(status::load))
+        .route("/v1/models/{name}/unload", post(status::unload))
         .route("/v1/models/{name}", get(status::model))
         .route("/health", get(status::health))
         .route("/metrics", get(status::metrics))
@@ -122,16 +133,11 @@ fn routes(app: Arc<App>) -> Router {
 #[derive(Default)]
 struct App {
     metrics: Arc<Metrics>,
-    state: RwLock<State>,
+    providers: Arc<Mutex<Vec<ProviderHealth>>>,
+    phase: RwLock<Phase>,
 }
 
 /// How far the engine has come.
-#[derive(Default, Clone)]
-struct State {
-    providers: Vec<ProviderHealth>,
-    phase: Phase,
-}
-
 #[derive(Default, Clone)]
 enum Phase {
     #[default]
@@ -140,30 +146,45 @@ enum Phase {
     Failed(String),
 }
 
-/// What is loaded.
+/// What the box has.
 struct Models {
-    chat: Option<Arc<ChatModel>>,
-    embedding: Option<EmbeddingService>,
-    /// What else should be loaded and is not.
-    problem: Option<String>,
+    registry: Registry,
+    /// Packs that do not open.
+    problems: Vec<String>,
+}
+
+impl Models {
+    /// What should be loaded and is not.
+    fn problem(&self) -> Option<String> {
+        let failed = self.registry.views().into_iter().filter(|view| view.known.pinned);
+        let failed = failed.filter_map(|view| match view.state {
+            State::Failed(reason) => Some(reason),
+            _ => None,
+        });
+        self.problems.iter().cloned().chain(failed).reduce(|all, one| format!("{all}; {one}"))
+    }
 }
 
 impl App {
-    fn state(&self) -> State {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn phase(&self) -> Phase {
+        self.phase.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.write().unwrap_or_else(PoisonError::into_inner));
+    fn enter(&self, phase: Phase) {
+        *self.phase.write().unwrap_or_else(PoisonError::into_inner) = phase;
     }
 
-    /// Loads everything and says how it went.
+    /// Loads what stays, says how it went, and then loads and unloads as it is asked to.
     fn load(&self, config: &EngineConfig) {
         match self.try_load(config) {
-            Ok(models) => self.change(|state| state.phase = Phase::Ready(Arc::new(models))),
+            Ok(models) => {
+                let models = Arc::new(models);
+                self.enter(Phase::Ready(Arc::clone(&models)));
+                models.registry.keep();
+            }
             Err(e) => {
                 tracing::error!(error = %e, "the engine cannot answer");
-                self.change(|state| state.phase = Phase::Failed(e.to_string()));
+                self.enter(Phase::Failed(e.to_string()));
             }
         }
     }
@@ -178,37 +199,31 @@ impl App {
         let mut problems = Vec::new();
         let mut keep = |problem: EngineError| {
             tracing::warn!(error = %problem, "a model is left out");
-            problems.push(problem);
+            problems.push(problem.to_string());
         };
         let opened = config.packs.iter().map(|dir| load::open_pack(dir));
         let packs: Vec<_> = opened.filter_map(|pack| pack.map_err(&mut keep).ok()).collect();
         let environment = crate::runtime::load(&config.ort_library)?;
-        let mut providers = crate::providers::try_all(&environment, &config.providers);
-        self.change(|state| state.providers.clone_from(&providers));
-        let chat = load::first_of(&packs, Kind::Decoder).and_then(|pack| {
-            let metrics = Arc::clone(&self.metrics);
-            load::chat_model(&environment, pack, config, &mut providers, metrics)
-                .map(Arc::new)
-                .map_err(&mut keep)
-                .ok()
-        });
-        let embedding = load::first_of(&packs, Kind::Encoder).and_then(|pack| {
-            load::embedding_model(&environment, pack, config, &mut providers).map_err(&mut keep).ok()
-        });
-        self.change(|state| state.providers = providers);
-        let problem = problems.iter().map(ToString::to_string).reduce(|all, one| format!("{all}; {one}"));
-        if chat.is_none() && embedding.is_none() {
-            return Err(problems.into_iter().next().unwrap_or_else(|| {
-                EngineError::Missing("none of the packs is a chat or an embedding model".into())
-            }));
+        let providers = crate::providers::try_all(&environment, &config.providers);
+        self.providers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&providers);
+        let metrics = Arc::clone(&self.metrics);
+        let report = Arc::clone(&self.providers);
+        let registry = loader::registry(environment, config, packs, providers, report, metrics);
+        registry.settle();
+        let models = Models { registry, problems };
+        let views = models.registry.views();
+        if views.iter().all(|view| view.loaded.is_none()) && !views.iter().any(|view| !view.known.pinned) {
+            return Err(EngineError::Missing(models.problem().unwrap_or_else(|| {
+                "none of the packs is a chat or an embedding model; import one with `banyan model import FILE`".into()
+            })));
         }
-        let embedding = embedding.map(|model| EmbeddingService::new(model, config.max_waiting));
-        Ok(Models { chat, embedding, problem })
+        drop(views);
+        Ok(models)
     }
 
     /// The models, or why there are none yet.
     fn models(&self) -> Result<Arc<Models>, Refusal> {
-        match self.state().phase {
+        match self.phase() {
             Phase::Ready(models) => Ok(models),
             Phase::Loading => {
                 Err(Refusal(ApiError::model_loading("the model is being loaded; try again in a few seconds")))
@@ -221,19 +236,16 @@ impl App {
 
     /// The chat model of this name (empty: the default one), or why it cannot answer.
     async fn chat(&self, name: &str) -> Result<Arc<ChatModel>, Refusal> {
-        let models = self.models()?;
-        let model = models.chat.as_ref().ok_or_else(no_chat_model)?;
-        request::check_model(name, &model.name)?;
-        Ok(Arc::clone(model))
+        Ok(self.models()?.registry.chat(name).await?)
     }
 
     /// Ready when the engine thread has ended without being told to.
     async fn engine_ended(&self) -> String {
         loop {
             tokio::time::sleep(WATCH).await;
-            let Phase::Ready(models) = self.state().phase else { continue };
-            if let Some(reason) = models.chat.as_ref().and_then(|chat| chat.engine.ended()) {
-                self.change(|state| state.phase = Phase::Failed(reason.clone()));
+            let Phase::Ready(models) = self.phase() else { continue };
+            if let Some(reason) = models.registry.broken() {
+                self.enter(Phase::Failed(reason.clone()));
                 tokio::time::sleep(LAST_WORDS).await;
                 return reason;
             }
@@ -257,6 +269,42 @@ impl From<ApiError> for Refusal {
     }
 }
 
+impl Drop for App {
+    fn drop(&mut self) {
+        if let Phase::Ready(models) = self.phase() {
+            models.registry.close();
+        }
+    }
+}
+
+impl From<Unavailable> for Refusal {
+    fn from(error: Unavailable) -> Self {
+        let words = error.to_string();
+        Refusal(match error {
+            Unavailable::NoSuch { .. } | Unavailable::NoneOfKind { .. } => ApiError::no_such_model(words),
+            Unavailable::Refused(Refused::TooLarge { .. } | Refused::Stays(_)) => {
+                ApiError::invalid_param("model", words)
+            }
+            Unavailable::Refused(Refused::Failed { .. }) => ApiError::engine_unavailable(words),
+            Unavailable::TooMany { .. } => ApiError::queue_full(words, RETRY_AFTER_S),
+        })
+    }
+}
+
+/// The refusal of work at a model that does one request at a time.
+fn not_done(app: &App, what: &str, error: NotDone) -> Refusal {
+    match error {
+        NotDone::Full(waiting) => {
+            app.metrics.refused.inc();
+            let words = format!("{waiting} requests for {what} are waiting already; try again in a moment");
+            Refusal(ApiError::queue_full(words, RETRY_AFTER_S))
+        }
+        NotDone::Broken => {
+            Refusal(ApiError::internal("a part of the engine failed on this request; it has been logged"))
+        }
+    }
+}
+
 /// The body's bytes, or the refusal of one that is too large.
 fn body(bytes: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
     bytes.map_err(|rejection| match rejection.status() {
@@ -276,14 +324,6 @@ fn model_name(body: &[u8]) -> Result<String, Refusal> {
     named
         .map(|named| named.model)
         .map_err(|e| Refusal(ApiError::invalid_request(format!("the request is not understood: {e}"))))
-}
-
-/// The refusal of a chat where only embeddings can be had.
-fn no_chat_model() -> Refusal {
-    Refusal(ApiError::model_not_found(
-        "chat",
-        "no model that can chat; import one with `banyan model import FILE`",
-    ))
 }
 
 /// Runs what takes processor time away from the sockets' threads.

@@ -147,14 +147,6 @@ pub(super) fn max_tokens(wanted: Option<u32>) -> Result<Option<usize>, Refusal> 
     }
 }
 
-/// Refuses a model that is not the loaded one; an absent name means the loaded one.
-pub(super) fn check_model(asked: &str, loaded: &str) -> Result<(), Refusal> {
-    if asked.is_empty() || asked == loaded {
-        return Ok(());
-    }
-    Err(Refusal(ApiError::model_not_found(asked, loaded)))
-}
-
 impl From<SubmitError> for Refusal {
     fn from(error: SubmitError) -> Self {
         let words = error.to_string();

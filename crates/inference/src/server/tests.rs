@@ -1,11 +1,13 @@
 use super::*;
 use crate::engine::{Engine, EngineOptions};
 use crate::load::ChatModel;
+use crate::models::registry::{Known, Loaded};
+use crate::models::residency::Cost;
 use crate::prompt::Prompter;
 use crate::scheduler::Limits;
 use crate::testing::{EOS, ScriptedModel, byte_tokenizer};
-use banyan_modelpack::ChatTemplate;
 use banyan_modelpack::manifest::TokenizerInfo;
+use banyan_modelpack::{ChatTemplate, Kind};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -22,7 +24,8 @@ const LIMITS: Limits = Limits {
     compact: true,
 };
 
-fn paper_models(step_time: Duration, metrics: Arc<Metrics>) -> Models {
+/// A model that plays its script.
+fn paper_model(name: &str, step_time: Duration, metrics: Arc<Metrics>) -> ChatModel {
     let script = [("user:hello", "Good day, <b>friend</b> 🌳"), ("count", "one two three four")];
     let mut model = ScriptedModel::new(LIMITS.slots, LIMITS.capacity, &script);
     model.step_time = step_time;
@@ -38,13 +41,27 @@ fn paper_models(step_time: Duration, metrics: Arc<Metrics>) -> Models {
     let source =
         "{% for m in messages %}{{ m.role }}:{{ m.content }}{% if not loop.last %}\n{% endif %}{% endfor %}";
     let template = ChatTemplate::parse(source, "", "").unwrap();
-    let chat = ChatModel {
-        name: "paper".into(),
-        created: 7,
+    ChatModel {
+        name: name.into(),
         engine: Engine::start(Box::new(model), options).unwrap(),
         prompter: Prompter::new(tokenizer, Some(template), &TokenizerInfo::default()),
-    };
-    Models { chat: Some(Arc::new(chat)), embedding: None, problem: None }
+    }
+}
+
+fn known(name: &str, pinned: bool) -> Known {
+    let cost = Cost { memory: 10 << 20, kv: 0 };
+    Known { name: name.into(), kind: Kind::Decoder, created: 7, context: 256, cost, pinned }
+}
+
+/// An engine whose first model is loaded and stays; there is room for one more.
+fn app_with(known: Vec<Known>, load: impl Fn(usize) -> ChatModel + Send + Sync + 'static) -> App {
+    let budget = Cost { memory: 25 << 20, kv: 0 };
+    let load = move |i| Ok(Loaded::Chat(Arc::new(load(i))));
+    let registry = Registry::new(budget, known, Box::new(load), 8);
+    registry.settle();
+    let app = App::default();
+    app.enter(Phase::Ready(Arc::new(Models { registry, problems: Vec::new() })));
+    app
 }
 
 /// A served engine on paper.
@@ -64,9 +81,11 @@ fn serve_app(app: App) -> Served {
 }
 
 fn served(step_time: Duration) -> Served {
-    let app = App::default();
-    let models = paper_models(step_time, Arc::clone(&app.metrics));
-    app.change(|state| state.phase = Phase::Ready(Arc::new(models)));
+    let metrics = Arc::new(Metrics::default());
+    let counted = Arc::clone(&metrics);
+    let mut app =
+        app_with(vec![known("paper", true)], move |_| paper_model("paper", step_time, Arc::clone(&counted)));
+    app.metrics = metrics;
     serve_app(app)
 }
 
@@ -99,9 +118,12 @@ impl Served {
         (status_of(&head), serde_json::from_str(&body).unwrap())
     }
 
+    fn engine(&self) -> Engine {
+        self.app.models().unwrap().registry.default_chat().unwrap().engine.clone()
+    }
+
     async fn wait_until_idle(&self) {
-        let models = self.app.models().unwrap();
-        let engine = &models.chat.as_ref().unwrap().engine;
+        let engine = self.engine();
         let start = Instant::now();
         while engine.running() + engine.waiting() > 0 {
             assert!(start.elapsed() < Duration::from_secs(5), "the engine still computes for nobody");
@@ -236,9 +258,9 @@ async fn a_client_that_goes_away_frees_the_engine_streaming_or_not() {
     for stream in [true, false] {
         let request = json!({"prompt": "endless", "max_tokens": 200, "temperature": 0, "stream": stream});
         let mut connection = served.send("POST", "/v1/completions", &request.to_string()).await;
-        let models = served.app.models().unwrap();
+        let engine = served.engine();
         let began = Instant::now();
-        while models.chat.as_ref().unwrap().engine.running() == 0 {
+        while engine.running() == 0 {
             assert!(began.elapsed() < Duration::from_secs(5), "it never began");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -336,13 +358,12 @@ async fn addresses_methods_and_sizes_that_are_wrong_get_openais_error_body() {
 async fn an_engine_that_breaks_ends_the_server_with_its_reason() {
     let dir = tempfile::tempdir().unwrap();
     let listener = UnixListener::bind(dir.path().join("infer.sock")).unwrap();
-    let app = Arc::new(App::default());
     let options = EngineOptions {
         limits: LIMITS,
         tokenizer: byte_tokenizer(),
         eos: vec![EOS],
         blocks: 32,
-        metrics: Arc::clone(&app.metrics),
+        metrics: Arc::default(),
     };
     // Rows of 4 tokens where the engine believes in 256: the model panics on a longer prompt.
     let engine = Engine::start(Box::new(ScriptedModel::new(2, 4, &[])), options).unwrap();
@@ -357,12 +378,83 @@ async fn an_engine_that_breaks_ends_the_server_with_its_reason() {
     };
     let _stream = engine.submit(request).unwrap();
     let prompter = Prompter::new(byte_tokenizer(), None, &TokenizerInfo::default());
-    let chat = ChatModel { name: "paper".into(), created: 0, engine, prompter };
-    app.change(|state| {
-        state.phase =
-            Phase::Ready(Arc::new(Models { chat: Some(Arc::new(chat)), embedding: None, problem: None }));
-    });
+    let model = Mutex::new(Some(ChatModel { name: "paper".into(), engine, prompter }));
+    let app = Arc::new(app_with(vec![known("paper", true)], move |_| model.lock().unwrap().take().unwrap()));
     let ended =
         tokio::time::timeout(Duration::from_secs(5), run(app, listener, std::future::pending())).await;
     assert!(matches!(ended, Ok(Err(EngineError::Broken(reason))) if reason.contains("panicked")));
+}
+
+/// "first" stays, and of "second" and "third" one has room; each knows the other's name from its answer's `model`.
+fn three_models() -> (Served, Arc<Mutex<Vec<&'static str>>>) {
+    let names = ["first", "second", "third"];
+    let loads: Arc<Mutex<Vec<&str>>> = Arc::default();
+    let seen = Arc::clone(&loads);
+    let known = names.iter().map(|name| known(name, *name == "first")).collect();
+    let app = app_with(known, move |i| {
+        seen.lock().unwrap().push(names[i]);
+        paper_model(names[i], Duration::from_millis(3), Arc::default())
+    });
+    let served = serve_app(app);
+    let Phase::Ready(models) = served.app.phase() else { unreachable!() };
+    std::thread::spawn(move || models.registry.keep());
+    (served, loads)
+}
+
+fn to(model: &str) -> Value {
+    with(hello(), "model", json!(model))
+}
+
+#[tokio::test]
+async fn a_request_names_its_model_and_waits_while_it_is_loaded() {
+    let (served, loads) = three_models();
+    for name in ["second", "first", "second", ""] {
+        let (status, body) = served.post("/v1/chat/completions", to(name)).await;
+        assert_eq!(status, 200, "{body}");
+        assert_eq!(body["model"], if name.is_empty() { "first" } else { name });
+    }
+    assert_eq!(*loads.lock().unwrap(), ["first", "second"], "what is there is not loaded again");
+    let (status, body) = served.post("/v1/chat/completions", to("third")).await;
+    assert_eq!((status, &body["model"]), (200, &json!("third")));
+    let (_, body) = served.ask("GET", "/v1/models", "").await;
+    let models: Value = serde_json::from_str(&body).unwrap();
+    let loaded: Vec<&Value> = models["data"].as_array().unwrap().iter().map(|m| &m["loaded"]).collect();
+    assert_eq!(loaded, [&json!(true), &json!(false), &json!(true)], "the second made room");
+    assert_eq!(models["data"][2]["kind"], "chat");
+    let (status, body) = served.post("/v1/chat/completions", to("fourth")).await;
+    assert_eq!(status, 404);
+    assert!(body["error"]["message"].as_str().unwrap().contains("first, second, third"), "{body}");
+}
+
+#[tokio::test]
+async fn a_running_answer_is_never_cut_off_for_another_model() {
+    let (served, _) = three_models();
+    let long = json!({"model": "second", "prompt": "endless", "max_tokens": 150, "temperature": 0});
+    let answer = served.post("/v1/completions", long);
+    let other = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let health = served.ask("GET", "/health", "").await.1;
+        let (status, _) = served.post("/v1/chat/completions", to("third")).await;
+        (status, serde_json::from_str::<Value>(&health).unwrap())
+    };
+    let ((status, body), (other, health)) = tokio::join!(answer, other);
+    assert_eq!((status, other), (200, 200));
+    assert_eq!(body["usage"]["completion_tokens"], 150, "{body}");
+    assert_eq!(health["models"][1]["state"], "ready");
+    assert_eq!((&health["memory_budget_mib"], &health["memory_used_mib"]), (&json!(25), &json!(20)));
+    assert_eq!((&health["models"][0]["stays"], &health["models"][1]["stays"]), (&json!(true), &json!(false)));
+}
+
+#[tokio::test]
+async fn a_steward_loads_and_unloads_by_name_but_not_what_stays() {
+    let (served, _) = three_models();
+    let (status, body) = served.post("/v1/models/second/load", json!({})).await;
+    assert_eq!((status, &body["loaded"]), (200, &json!(true)));
+    let (status, body) = served.post("/v1/models/second/unload", json!({})).await;
+    assert_eq!((status, &body["loaded"]), (200, &json!(false)));
+    let (status, body) = served.post("/v1/models/first/unload", json!({})).await;
+    assert_eq!(status, 400);
+    assert!(body["error"]["message"].as_str().unwrap().contains("stays loaded"), "{body}");
+    let (status, _) = served.post("/v1/models/none/load", json!({})).await;
+    assert_eq!(status, 404);
 }
