@@ -151,6 +151,26 @@ async fn whatever_an_engine_does_before_its_first_word_the_other_answers() {
 }
 
 #[tokio::test]
+async fn what_one_engine_cannot_answer_waits_for_room_in_the_other() {
+    let too_long = r#"{"error":{"message":"too long","type":"exceed_context_size_error","code":400}}"#;
+    for manner in
+        [Manner::Refuses("400 No", too_long), Manner::Refuses("500 Oh", "<html>"), Manner::DiesAtOnce]
+    {
+        let pair = Arc::new(Pair::start(LLAMA_CPP, ONE_PLACE).await);
+        pair.hall.behave(Manner::Waits);
+        pair.own.acts.lock().unwrap().push_back(Act::SaySlowly(vec!["slow"; 20], Duration::from_millis(20)));
+        let mut before = tokio::task::JoinSet::new();
+        for _ in 0..2 {
+            let pair = pair.clone();
+            before.spawn(async move { pair.ask().await });
+        }
+        pair.until("both are busy", |views| views.iter().all(|view| view.in_flight == 1)).await;
+        pair.hall.behave(manner);
+        assert_eq!(pair.answer().await, FROM_OWN, "{manner:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_engine_that_refuses_connections_costs_nobody_an_answer_and_is_used_again_when_it_is_back() {
     let mut pair = Pair::start(LLAMA_CPP, ONE_PLACE).await;
     assert_eq!(pair.answer().await, FROM_HALL);

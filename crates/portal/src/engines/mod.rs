@@ -161,6 +161,11 @@ impl Engines {
         Some(Lease { shared: self.shared.clone(), place })
     }
 
+    /// Whether any engine is ready that is not to be avoided, be it full.
+    pub(crate) fn is_any_ready(&self, avoid: &[EngineId]) -> bool {
+        self.shared.pool().is_any_ready(avoid)
+    }
+
     /// Engines that cannot answer as the model of this name: all but the own one, unless nothing is asked for, or what
     /// members are answered with anyway. Adapters are the own engine's alone.
     pub(crate) fn without(&self, model: &str) -> Vec<EngineId> {

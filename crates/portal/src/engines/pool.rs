@@ -182,6 +182,12 @@ impl Pool {
         self.engines.iter().map(Entry::capacity).sum()
     }
 
+    /// Whether any engine can be asked that is not to be avoided, be it full.
+    pub(super) fn is_any_ready(&self, avoid: &[EngineId]) -> bool {
+        let ready = self.engines.iter().enumerate().filter(|(_, entry)| entry.capacity() > 0);
+        ready.map(|(index, _)| EngineId(index)).any(|id| !avoid.contains(&id))
+    }
+
     /// A place in the engine that is the least loaded with it, the first of several.
     pub(super) fn lease(&mut self, avoid: &[EngineId]) -> Option<Place> {
         let with_room = (0..self.engines.len())

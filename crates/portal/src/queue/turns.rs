@@ -283,7 +283,7 @@ impl Drop for Ticket {
 pub(crate) enum AfterFailure {
     /// Another engine is there; ask it.
     Moved,
-    /// The engine may be back soon; see [`Turn::returns`].
+    /// An engine may be back or have room soon; see [`Turn::returns`].
     Wait,
     /// Nothing helps.
     Over,
@@ -333,7 +333,13 @@ impl Turn {
             self.shared.dispatch();
             return AfterFailure::Moved;
         }
-        if !passes(error) || self.asked(id) >= ASKED_AT_MOST {
+        if !passes(error) {
+            // Asking it the same again makes no sense.
+            self.tried.extend([id; ASKED_AT_MOST - 1]);
+        }
+        // Another that is full now has room soon.
+        let another_will = another_may && self.shared.engines.is_any_ready(&self.tried);
+        if !another_will && self.asked(id) >= ASKED_AT_MOST {
             return AfterFailure::Over;
         }
         self.keep_place(true);
