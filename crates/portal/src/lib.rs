@@ -4,10 +4,13 @@
 //! * Pages (`pages`) are written by the server and work on any phone with a browser. The web app (`assets`) mounts
 //!   over them where it can.
 //! * `/api` is the web app's, `/v1` is OpenAI's for programs with a key ([`ApiKeys`]).
-//! * One question goes through `answer`: it waits for an engine that restarts, and asks again once.
+//! * A question waits for its turn in `queue`; `engines` knows who can answer. One goes through `answer`: it waits for an
+//!   engine that restarts, and goes to another before the first word. `answers` keeps what was said, so that a reload or
+//!   a lost connection goes on where it was.
 //!
 //! Promises: every answer carries a content security policy that lets nothing run but this box's own files; nothing
-//! that a member or a model wrote becomes markup; whoever goes away stops the generation; a panic is a page in words.
+//! that a member or a model wrote becomes markup; nobody
+//! reads another's answer, and one that nobody listens to is stopped; a panic is a page in words.
 //!
 //! Deliberately absent: the model (it is another process, reached through a Unix socket), TLS, sessions and rights
 //! (they come with governance), and any log of what was asked.

@@ -235,6 +235,7 @@ fn documented() -> OpenApiRouter<Portal> {
         .routes(routes!(v1::chat_completions))
         .routes(routes!(v1::completions))
         .routes(routes!(v1::embeddings))
+        .routes(routes!(v1::rerank))
         .routes(routes!(v1::models))
         .routes(routes!(v1::model))
 }

@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use banyan_openai::{
     ApiError, ChatRequest, ChatResponse, ClientError, CompletionRequest, CompletionResponse,
-    EmbeddingRequest, EmbeddingResponse, ErrorBody, Model, ModelList,
+    EmbeddingRequest, EmbeddingResponse, ErrorBody, Model, ModelList, RerankRequest, RerankResponse,
 };
 use http::{HeaderMap, HeaderValue, Request, header};
 
@@ -82,6 +82,28 @@ pub(crate) async fn completions(
     )
 )]
 pub(crate) async fn embeddings(
+    portal: State<Portal>,
+    visit: Extension<Visit>,
+    request: Request<Body>,
+) -> Response {
+    forward(portal, visit, request).await
+}
+
+/// Order documents by how well they fit a question, in the form of Jina and Cohere.
+#[utoipa::path(
+    post,
+    path = "/v1/rerank",
+    tag = "openai",
+    request_body = RerankRequest,
+    security(("api_key" = [])),
+    responses(
+        (status = 200, body = RerankResponse),
+        (status = 401, description = "No valid API key", body = ErrorBody),
+        (status = 404, description = "The box has no model for this", body = ErrorBody),
+        (status = 503, description = "The engine is away or full", body = ErrorBody),
+    )
+)]
+pub(crate) async fn rerank(
     portal: State<Portal>,
     visit: Extension<Visit>,
     request: Request<Body>,

@@ -24,10 +24,12 @@ fn every_address_and_every_type_that_is_named_is_described() {
     let paths: Vec<&String> = description["paths"].as_object().unwrap().keys().collect();
     for path in [
         "/api/chat",
+        "/api/chat/{answer}",
         "/api/status",
         "/v1/chat/completions",
         "/v1/completions",
         "/v1/embeddings",
+        "/v1/rerank",
         "/v1/models",
     ] {
         assert!(paths.iter().any(|one| *one == path), "{path}");

@@ -123,12 +123,14 @@ async fn an_answer_is_nobody_elses_to_read_or_to_stop() {
     let (site, engine) = one_place(|_| {}, [Act::SayForEver("secret ")]).await;
     let mut body = site.send(by(1, api_question("Mine"))).await.into_body();
     let name = name(&read_until(&mut body, "token").await);
-    for path in [format!("/api/chat/{name}"), format!("/chat/{name}"), "/api/chat/0".into(), "/chat/0".into()] {
+    for path in [format!("/api/chat/{name}"), format!("/chat/{name}"), "/api/chat/0".into(), "/chat/0".into()]
+    {
         let (response, text) = whole(site.send(by(2, get(&path))).await).await;
         assert_eq!(response.status(), 404, "{path}");
         assert!(!text.contains("secret") && text.contains("ten minutes"), "{text}");
     }
-    let delete = |member| by(member, Request::delete(format!("/api/chat/{name}")).body(String::new()).unwrap());
+    let delete =
+        |member| by(member, Request::delete(format!("/api/chat/{name}")).body(String::new()).unwrap());
     assert_eq!(site.send(delete(2)).await.status(), 404);
     let stop = Request::post(format!("/chat/{name}/stop")).body(String::new()).unwrap();
     assert_eq!(site.send(by(2, stop)).await.status(), 404);
@@ -190,10 +192,9 @@ async fn what_the_queue_does_not_take_is_refused_in_words_with_when_to_come_back
     for member in [1, 1, 2] {
         held.push(site.send(by(member, api_question("Go on"))).await);
     }
-    for (member, code, words, page) in [
-        (1, "quota", "as much as one member may ask", 429),
-        (3, "busy", "Too many people are asking", 503),
-    ] {
+    for (member, code, words, page) in
+        [(1, "quota", "as much as one member may ask", 429), (3, "busy", "Too many people are asking", 503)]
+    {
         let (response, text) = whole(site.send(by(member, api_question("More"))).await).await;
         assert_eq!(response.status(), 200);
         let refused = &events(&text)[0].1;
@@ -253,11 +254,8 @@ async fn an_urgent_question_goes_first_only_where_the_settings_say_so_and_the_me
 #[tokio::test]
 async fn the_page_says_the_place_in_each_language_and_a_reload_shows_the_answer_again() {
     let words = vec!["Boil ", "it."];
-    let (site, engine) = one_place(
-        |_| {},
-        [Act::SayForEver("word "), Act::SaySlowly(words, Duration::from_millis(50))],
-    )
-    .await;
+    let (site, engine) =
+        one_place(|_| {}, [Act::SayForEver("word "), Act::SaySlowly(words, Duration::from_millis(50))]).await;
     let mut running = site.send(by(1, api_question("Go on"))).await.into_body();
     let running_name = name(&read_until(&mut running, "token").await);
     let response = site.send(by(2, form("How do I clean water?", ""))).await;
@@ -293,8 +291,7 @@ async fn an_answer_is_stopped_from_the_page_without_a_script() {
     let page = response.headers()["location"].to_str().unwrap().to_owned();
     let mut body = site.send(by(1, get(&page))).await.into_body();
     while !body.frame().await.unwrap().unwrap().into_data().unwrap().starts_with(b"word") {}
-    let response =
-        site.send(by(1, Request::post(format!("{page}/stop")).body(String::new()).unwrap())).await;
+    let response = site.send(by(1, Request::post(format!("{page}/stop")).body(String::new()).unwrap())).await;
     assert_eq!((response.status().as_u16(), response.headers()["location"].to_str().unwrap()), (303, &*page));
     engine.wait_for_cancellation().await;
     let html = whole(site.send(by(1, get(&page))).await).await.1;
@@ -320,7 +317,17 @@ async fn a_browser_gets_its_cookie_once_and_reads_its_answer_with_and_without_it
         assert!(html.contains("Hello there."), "{html}");
         assert_eq!(response.headers().contains_key("set-cookie"), !had_cookie);
     }
-    let css = site.get("/").await.1.split("rel=\"stylesheet\" href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let css = site
+        .get("/")
+        .await
+        .1
+        .split("rel=\"stylesheet\" href=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .to_owned();
     assert!(!site.get(&css).await.0.headers().contains_key("set-cookie"), "files are kept for a year");
 }
 

@@ -1,13 +1,16 @@
 //! `/v1`, as a program with a key meets it.
-#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure here is a failed test")]
 
 mod common;
 
-use banyan_portal::ApiKeys;
-use common::{Act, TestBox, whole};
+use std::time::Duration;
+
+use banyan_portal::{ApiKeys, Quota};
+use common::{ALONE, Act, TestBox, api_question, send_to, whole};
 use http::Request;
 use http_body_util::BodyExt;
 use serde_json::Value;
+use tokio::time::{sleep, timeout};
 
 const QUESTION: &str = r#"{"model":"smol","messages":[{"role":"user","content":"Hi"}],"stream":true}"#;
 
@@ -85,6 +88,86 @@ async fn what_the_engine_refuses_is_refused_in_its_words_and_an_absent_engine_in
     let (response, text) = whole(site.send(chat(&key, QUESTION)).await).await;
     assert_eq!(response.status(), 503);
     assert!(text.contains("went away before it answered"), "{text}");
+}
+
+#[tokio::test]
+async fn a_program_waits_for_its_turn_beside_members_and_is_refused_with_when_to_come_back() {
+    let site = TestBox::with(|config| {
+        config.queue.quotas.programs = Quota { waiting: 1, running: 9, per_hour: None };
+        config.queue.admission.length = 2;
+    })
+    .await;
+    let engine = site.engine([Act::SaySlowly(vec!["a", "b"], Duration::from_millis(150))]);
+    *engine.health.lock().unwrap() = ALONE;
+    site.is_ready().await;
+    let (till, clinic) = (key(&site), ApiKeys::new(site.dir.path()).add("clinic").unwrap());
+    let _member = site.send(api_question("Hi")).await;
+    let waits = |key: String| {
+        let address = site.address;
+        tokio::spawn(async move { whole(send_to(address, chat(&key, QUESTION)).await).await })
+    };
+    let first = waits(till.clone());
+    sleep(Duration::from_millis(50)).await;
+    let (response, text) = whole(site.send(chat(&till, QUESTION)).await).await;
+    assert_eq!(response.status(), 429, "{text}");
+    assert!(text.contains("rate_limit_exceeded") && response.headers().contains_key("retry-after"), "{text}");
+    let second = waits(clinic);
+    sleep(Duration::from_millis(50)).await;
+    let third = ApiKeys::new(site.dir.path()).add("third").unwrap();
+    let (response, text) = whole(site.send(chat(&third, QUESTION)).await).await;
+    assert_eq!(response.status(), 503, "{text}");
+    assert!(text.contains("queue_full") && response.headers().contains_key("retry-after"), "{text}");
+    for waited in [first, second] {
+        let (response, text) = waited.await.unwrap();
+        assert!(response.status() == 200 && text.ends_with("data: [DONE]\n\n"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_goes_away_while_it_waits_has_left_the_queue() {
+    let site = TestBox::start().await;
+    let engine = site.engine([Act::SaySlowly(vec!["a", "b"], Duration::from_millis(200))]);
+    *engine.health.lock().unwrap() = ALONE;
+    site.is_ready().await;
+    let key = key(&site);
+    let _member = site.send(api_question("Hi")).await;
+    let waiting = async { site.send(chat(&key, QUESTION)).await };
+    assert!(timeout(Duration::from_millis(100), waiting).await.is_err(), "it waits");
+    for _ in 0..50 {
+        if site.get("/api/status").await.1.contains("\"waiting\":0") {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it is still in the queue");
+}
+
+#[tokio::test]
+async fn which_prompts_are_shared_is_not_a_programs_to_say() {
+    let site = TestBox::start().await;
+    let engine = site.engine([]);
+    let (till, clinic) = (key(&site), ApiKeys::new(site.dir.path()).add("clinic").unwrap());
+    let mut salts = Vec::new();
+    for (key, more) in [
+        (&till, r#""shared_messages":5"#),
+        (&till, r#""cache_salt":"mine""#),
+        (&clinic, r#""cache_salt":"mine""#),
+    ] {
+        let body =
+            format!("{{{more},\"messages\":[{{\"role\":\"user\",\"content\":\"Hi\"}}],\"stream\":true}}");
+        whole(site.send(chat(key, &body)).await).await;
+        let asked = engine.questions().pop().unwrap();
+        assert!(!asked.contains("shared_messages") && !asked.contains("mine"), "{asked}");
+        salts.push(asked.split("\"cache_salt\":\"").nth(1).unwrap()[..32].to_owned());
+    }
+    salts.sort();
+    salts.dedup();
+    assert_eq!(salts.len(), 3);
+    for (body, words) in [("nonsense", "cannot be read"), (r#"{"cache_salt":7}"#, "must be a string")] {
+        let (response, text) = whole(site.send(chat(&till, body)).await).await;
+        assert_eq!(response.status(), 400);
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -254,14 +254,8 @@ impl TestBox {
         Engine::start(&self.dir.path().join("infer.sock"), acts)
     }
 
-    pub async fn send(&self, mut request: Request<String>) -> Response<Incoming> {
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        let host = self.address.to_string().parse().unwrap();
-        request.headers_mut().entry("host").or_insert(host);
-        sender.send_request(request.map(|body| Full::new(Bytes::from(body)))).await.unwrap()
+    pub async fn send(&self, request: Request<String>) -> Response<Incoming> {
+        send_to(self.address, request).await
     }
 
     pub async fn get(&self, path: &str) -> (Response<()>, String) {
@@ -314,6 +308,17 @@ impl TestBox {
         stream.read_to_end(&mut answer).await.ok();
         String::from_utf8_lossy(&answer).into_owned()
     }
+}
+
+/// One request on a connection of its own. The connection closes when this is dropped before the answer, or the
+/// answer's body is.
+pub async fn send_to(address: SocketAddr, mut request: Request<String>) -> Response<Incoming> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let host = address.to_string().parse().unwrap();
+    request.headers_mut().entry("host").or_insert(host);
+    sender.send_request(request.map(|body| Full::new(Bytes::from(body)))).await.unwrap()
 }
 
 /// Numbers and data of server-sent events.
