@@ -191,7 +191,7 @@ impl Answer {
             }
             Ok(Err(error)) => self.not_begun(turn, &error),
             Err(_quiet) => {
-                let Some(engine) = turn.lease().map(|lease| lease.client().clone()) else { return None };
+                let engine = turn.lease().map_or(self.engines.own(), Lease::client).clone();
                 match engine.health().await {
                     Ok(health) => {
                         self.silent_looks = 0;

@@ -59,7 +59,7 @@ impl Answers {
     pub(crate) fn begin(&self, question: Question) -> Result<Arc<Answer>, Refusal> {
         let Question { owners, asked, request, class, deadline } = question;
         let ask = Ask { member: owners.counted().clone(), class, deadline };
-        let mut ticket = self.turns.enter(ask)?;
+        let mut ticket = self.turns.enter(&ask)?;
         let kept = Answer::new(owners, asked);
         kept.push(AnswerEvent::queued(ticket.standing()));
         if ticket.declined() {

@@ -15,11 +15,34 @@ export interface paths {
         put?: never;
         /**
          * Ask, and get the answer as it is made.
-         * @description Server-sent events; the data of each is one `ChatEvent` as JSON. The last is `done` or `error`. Closing the
-         *     connection stops the answer.
+         * @description Server-sent events; the data of each is one `ChatEvent` as JSON, and its id is its number. The first is `started`, the
+         *     last `done` or `error`. A connection that closes does not stop the answer: it can be listened to again under its
+         *     name, and is stopped after a minute without listeners. A question that the queue refuses is a single `error`.
          */
         post: operations["chat"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/{answer}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Listen to an answer again.
+         * @description Only for the member who asked. The events after the one in `Last-Event-ID` (or `?after=`) come at once, the rest as
+         *     they are made; without either, all of them. An answer is kept for ten minutes after its end.
+         */
+        get: operations["resume"];
+        put?: never;
+        post?: never;
+        /** Stop an answer. Who listens gets a last event `done` with `stopped`. */
+        delete: operations["stop"];
         options?: never;
         head?: never;
         patch?: never;
@@ -127,6 +150,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/rerank": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Order documents by how well they fit a question, in the form of Jina and Cohere. */
+        post: operations["rerank"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -174,6 +214,24 @@ export interface components {
         };
         /** @description One event of an answer. */
         ChatEvent: {
+            /** @description For `/api/chat/{answer}`. */
+            answer: string;
+            /** @enum {string} */
+            type: "started";
+        } | {
+            /**
+             * Format: int32
+             * @description Seconds until its turn; absent while that cannot be told.
+             */
+            expected_s?: number | null;
+            /**
+             * Format: int32
+             * @description 1 is the next; 0 says that its turn has come, and an engine reads it.
+             */
+            place: number;
+            /** @enum {string} */
+            type: "queued";
+        } | {
             text: string;
             /** @enum {string} */
             type: "token";
@@ -183,6 +241,8 @@ export interface components {
             type: "notice";
         } | {
             finish_reason: components["schemas"]["FinishReason"];
+            /** @description The member stopped it, or nobody listened any more. */
+            stopped?: boolean;
             /** @enum {string} */
             type: "done";
             usage?: components["schemas"]["Usage"] | null;
@@ -193,6 +253,11 @@ export interface components {
             message: string;
             /** @description Whether asking the same again may help. */
             retry: boolean;
+            /**
+             * Format: int32
+             * @description Seconds after which it may.
+             */
+            retry_after_s?: number | null;
             /** @enum {string} */
             type: "error";
         };
@@ -208,13 +273,20 @@ export interface components {
         };
         /** @description The model's turn. */
         ChatReply: {
-            /** @description What it said. */
+            /** @description What it said; nothing when it only asks for calls. */
             content?: string | null;
             /** @description Always the assistant. */
             role: components["schemas"]["Role"];
+            /** @description The calls that it asks for. */
+            tool_calls?: components["schemas"]["ToolCall"][];
         };
         /** @description A question with what was said before. */
         ChatRequest: {
+            /**
+             * Format: double
+             * @description Seconds within which its turn has to come; a question that would wait longer is refused at once.
+             */
+            deadline_s?: number | null;
             /**
              * Format: int32
              * @description The most tokens of the answer; the box has its own limit too.
@@ -227,6 +299,8 @@ export interface components {
              * @description How varied the answer may be, 0 to 2.
              */
             temperature?: number | null;
+            /** @description Whether it goes before others, where the box lets members say so. */
+            urgent?: boolean | null;
         };
         /** @description A whole answer. */
         ChatResponse: {
@@ -300,7 +374,9 @@ export interface components {
             } | null)[] | null;
         };
         /** @description A request to continue a text. */
-        CompletionRequest: components["schemas"]["Sampling"] & {
+        CompletionRequest: components["schemas"]["Form"] & components["schemas"]["Sampling"] & {
+            /** @description Who may share the computed prompt with this request; absent keeps it out of the cache. vLLM's name. */
+            cache_salt?: string | null;
             /** @description Whether the answer starts with the prompt itself. */
             echo?: boolean | null;
             /**
@@ -344,6 +420,8 @@ export interface components {
             /** @description The added text. */
             content?: string | null;
             role?: components["schemas"]["Role"] | null;
+            /** @description What is added to calls. */
+            tool_calls?: components["schemas"]["ToolCallDelta"][];
         };
         /** @description The vector of one text. */
         Embedding: {
@@ -403,6 +481,18 @@ export interface components {
          * @enum {string}
          */
         EncodingFormat: "float" | "base64";
+        /** @description How one of the engines is. */
+        EnginePlaces: {
+            /** @description Answers that it writes for this box. */
+            in_flight: number;
+            /** @description What stewards call it. */
+            name: string;
+            /** @description Why it is not ready. */
+            reason?: string | null;
+            /** @description Answers that it can write at the same time. */
+            slots: number;
+            state: components["schemas"]["EngineState"];
+        };
         /**
          * @description Whether the engine can answer.
          * @enum {string}
@@ -437,8 +527,75 @@ export interface components {
          * @enum {string}
          */
         FinishReason: "stop" | "length" | "content_filter" | "tool_calls" | "other";
+        /**
+         * @description What an answer is held to, whatever the model would rather say. At most one of these; absent means free text.
+         *
+         *     The `guided_…` fields are not OpenAI's; vLLM accepts them under these names.
+         */
+        Form: {
+            /**
+             * @description The answer is one of these texts.
+             * @default null
+             */
+            guided_choice: string[] | null;
+            /**
+             * @description A grammar in llguidance's form of Lark.
+             * @default null
+             */
+            guided_grammar: string | null;
+            /** @description A JSON schema, as an object or as its text. */
+            guided_json?: unknown;
+            /**
+             * @description A regular expression (Rust's syntax) that the whole answer matches.
+             * @default null
+             */
+            guided_regex: string | null;
+            /** @default null */
+            response_format: components["schemas"]["ResponseFormat"] | null;
+        };
+        /** @description A function with its arguments. */
+        FunctionCall: {
+            /** @description Its arguments as JSON text, valid by its schema unless the answer was cut. */
+            arguments: string;
+            /** @description The function's name. */
+            name: string;
+        };
+        /** @description A function that can be called. */
+        FunctionDefinition: {
+            /** @description What it does and when to call it; the model reads this. */
+            description?: string | null;
+            /** @description Its name: letters, digits, `_` and `-`. */
+            name: string;
+            /** @description The JSON schema of its arguments; absent means that it takes none. */
+            parameters?: unknown;
+            /** @description Whether arguments must be valid. Banyan's always are. */
+            strict?: boolean | null;
+        };
+        /** @description What is new of a function's call. */
+        FunctionDelta: {
+            /** @description More of the arguments' text. */
+            arguments?: string | null;
+            /** @description The function's name; in the first delta only. */
+            name?: string | null;
+        };
+        /** @description The name of a function. */
+        FunctionName: {
+            /** @description The name. */
+            name: string;
+        };
         /** @description One or several texts, as text or as token ids. Prompts and embedding inputs have this shape. */
         Input: string | string[] | number[] | number[][];
+        /** @description A schema with a name. */
+        JsonSchemaFormat: {
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description What the form is called. */
+            name: string;
+            /** @description The schema; absent means any JSON object. */
+            schema?: unknown;
+            /** @description Whether the answer must be valid. Banyan's always is. */
+            strict?: boolean | null;
+        };
         /** @description One model. */
         Model: {
             /**
@@ -453,6 +610,10 @@ export interface components {
             created?: number;
             /** @description The name to ask for it by. */
             id: string;
+            /** @description What it does: `chat`, `embedding` or `rerank` (Banyan's own field). */
+            kind?: string | null;
+            /** @description Whether it is in memory; one that is not is loaded for the first request that names it (Banyan's own field). */
+            loaded?: boolean | null;
             /** @description Always `model`. */
             object?: string;
             /** @description Who serves it. */
@@ -472,9 +633,15 @@ export interface components {
             name?: string | null;
             /** @description Who speaks. */
             role: components["schemas"]["Role"];
+            /** @description The call whose result a tool's turn is. */
+            tool_call_id?: string | null;
+            /** @description The calls that an assistant's turn asked for. */
+            tool_calls?: components["schemas"]["ToolCall"][];
         };
         /** @description A request to continue a conversation. */
-        OpenAiChatRequest: components["schemas"]["Sampling"] & {
+        OpenAiChatRequest: components["schemas"]["Form"] & components["schemas"]["Sampling"] & {
+            /** @description Who may share the computed prompt with this request; absent keeps it out of the cache. vLLM's name. */
+            cache_salt?: string | null;
             /** @description Whether to return the log probability of each generated token. */
             logprobs?: boolean | null;
             /**
@@ -486,6 +653,17 @@ export interface components {
             messages: components["schemas"]["OpenAiChatMessage"][];
             /** @description The model's name; empty or absent means the engine's own chat model. */
             model?: string;
+            /** @description Whether one answer may ask for several calls; absent means that it may. */
+            parallel_tool_calls?: boolean | null;
+            /**
+             * Format: int32
+             * @description So many messages at the beginning are the same for everybody and may be shared by all (Banyan's own portal says so; it
+             *     removes what other clients say here).
+             */
+            shared_messages?: number | null;
+            tool_choice?: components["schemas"]["ToolChoice"] | null;
+            /** @description Functions of the client that the model may ask it to call. */
+            tools?: components["schemas"]["Tool"][];
             /**
              * Format: int32
              * @description How many alternatives to return at each position (0 to 20), with `logprobs`.
@@ -500,6 +678,92 @@ export interface components {
              * @default 0
              */
             cached_tokens: number;
+        };
+        /** @description How many wait for their turn. */
+        QueueStatus: {
+            /**
+             * Format: int32
+             * @description Seconds until the turn of a question that came now; absent while that cannot be told.
+             */
+            expected_s?: number | null;
+            /** @description Answers that can be written at the same time; 0 while no engine is ready. */
+            places: number;
+            /** @description Answers that are being written. */
+            running: number;
+            /** @description Whether members may say that a question is urgent. */
+            urgent_allowed: boolean;
+            /** @description Questions that wait. */
+            waiting: number;
+        };
+        /** @description A document: a text, or an object with it. */
+        RerankDocument: string | {
+            /** @description The text. */
+            text: string;
+        };
+        /** @description A request to order documents by how well they fit a question. */
+        RerankRequest: {
+            /** @description The documents. */
+            documents: components["schemas"]["RerankDocument"][];
+            /** @description The model's name; empty or absent means the engine's own re-ranker. */
+            model?: string;
+            /** @description The question. */
+            query: string;
+            /** @description Whether the results hold the documents too. */
+            return_documents?: boolean | null;
+            /**
+             * Format: int32
+             * @description How many of the best to give back; absent gives all.
+             */
+            top_n?: number | null;
+        };
+        /** @description The documents, the best first. */
+        RerankResponse: {
+            /** @description The model that read them. */
+            model: string;
+            /** @description One entry a document. */
+            results: components["schemas"]["RerankResult"][];
+            /** @description What it cost. */
+            usage: components["schemas"]["RerankUsage"];
+        };
+        /** @description One document's score. */
+        RerankResult: {
+            document?: components["schemas"]["RerankText"] | null;
+            /**
+             * Format: int32
+             * @description Its place in the request.
+             */
+            index: number;
+            /**
+             * Format: float
+             * @description From 0 (has nothing to do with the question) to 1 (answers it).
+             */
+            relevance_score: number;
+        };
+        /** @description A document as results give it back. */
+        RerankText: {
+            /** @description The text. */
+            text: string;
+        };
+        /** @description What re-ranking cost. */
+        RerankUsage: {
+            /**
+             * Format: int32
+             * @description Tokens read: the question once with each document.
+             */
+            total_tokens: number;
+        };
+        /** @description OpenAI's `response_format`. */
+        ResponseFormat: {
+            /** @enum {string} */
+            type: "text";
+        } | {
+            /** @enum {string} */
+            type: "json_object";
+        } | {
+            /** @description The schema and its name. */
+            json_schema: components["schemas"]["JsonSchemaFormat"];
+            /** @enum {string} */
+            type: "json_schema";
         };
         /**
          * @description Who speaks in a turn.
@@ -595,8 +859,11 @@ export interface components {
         /** @description How the box is. */
         Status: {
             engine: components["schemas"]["EngineStatus"];
+            /** @description All engines, the box's own first. */
+            engines: components["schemas"]["EnginePlaces"][];
             /** @description Codes of the languages that the box's own pages speak. */
             languages: string[];
+            queue: components["schemas"]["QueueStatus"];
             /** @description The version of Banyan. */
             version: string;
         };
@@ -624,6 +891,47 @@ export interface components {
             /** @description The likeliest tokens at this position. */
             top_logprobs?: components["schemas"]["TopLogprob"][];
         };
+        /** @description A tool that the client has. */
+        Tool: {
+            /** @description The function. */
+            function: components["schemas"]["FunctionDefinition"];
+            /** @description The kind of tool, `function` being the one that is understood. */
+            type: string;
+        };
+        /** @description A call that the model asks for, in an answer and in the conversation that goes on from it. */
+        ToolCall: {
+            /** @description What to call, and with what. */
+            function: components["schemas"]["FunctionCall"];
+            /** @description The call's name; its result refers to it. */
+            id: string;
+            /** @description Always `function`. */
+            type?: string;
+        };
+        /** @description What is new of a call in a streamed answer. */
+        ToolCallDelta: {
+            function?: components["schemas"]["FunctionDelta"] | null;
+            /** @description Its name; in its first delta only. */
+            id?: string | null;
+            /**
+             * Format: int32
+             * @description Which call of this answer.
+             */
+            index: number;
+            /** @description `function`; in its first delta only. */
+            type?: string | null;
+        };
+        /** @description Whether and what to call. */
+        ToolChoice: components["schemas"]["ToolMode"] | {
+            /** @description Which. */
+            function: components["schemas"]["FunctionName"];
+            /** @description `function`. */
+            type: string;
+        };
+        /**
+         * @description Whether to call.
+         * @enum {string}
+         */
+        ToolMode: "none" | "auto" | "required";
         /** @description A token that could have been picked. */
         TopLogprob: {
             /** @description Its bytes. */
@@ -715,6 +1023,74 @@ export interface operations {
             };
         };
     };
+    resume: {
+        parameters: {
+            query?: {
+                /** @description The number of the last event that is there */
+                after?: number;
+            };
+            header?: {
+                /** @description The same; it wins where both are given */
+                "Last-Event-ID"?: number | null;
+            };
+            path: {
+                /** @description Its name, as the event `started` gave it */
+                answer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events of the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ChatEvent"];
+                };
+            };
+            /** @description There is no such answer of this member, or not any more */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name, as the event `started` gave it */
+                answer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is stopped, or was over already */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such answer of this member, or not any more */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     status: {
         parameters: {
             query?: never;
@@ -765,7 +1141,16 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description The engine is away or full */
+            /** @description This key has asked for as much as it may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine is away, or the queue too long */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -807,7 +1192,16 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description The engine is away or full */
+            /** @description This key has asked for as much as it may */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine is away, or the queue too long */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -918,6 +1312,56 @@ export interface operations {
             };
             /** @description No model of this name serves */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rerank: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RerankRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RerankResponse"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The box has no model for this */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine is away or full */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -99,7 +99,7 @@ impl FairQueue {
     pub(crate) fn enter(
         &mut self,
         now: Duration,
-        ask: Ask,
+        ask: &Ask,
         places: Places,
     ) -> Result<(TicketId, Class), Refusal> {
         self.forget_the_quiet(now);
@@ -108,7 +108,7 @@ impl FairQueue {
         if waits >= quota.waiting {
             return Err(Refusal::Quota { retry_after: self.mean().unwrap_or(COME_BACK) });
         }
-        let class = self.granted(now, &ask);
+        let class = self.granted(now, ask);
         if class != Class::Crisis && self.waiting.len() >= self.settings.admission.length as usize {
             return Err(Refusal::Full { retry_after: self.a_place_is_free_in(places) });
         }
@@ -118,7 +118,7 @@ impl FairQueue {
             bucket.take(rate, now).map_err(|retry_after| Refusal::Quota { retry_after })?;
         }
 
-        let id = self.put(now, &ask, class, quota.running);
+        let id = self.put(now, ask, class, quota.running);
         let expected = self.standing(id, now, places).and_then(|standing| standing.expected);
         let longest = Duration::from_secs_f64(self.settings.admission.longest_wait_s.clamp(0.0, 1e6));
         let longest = if class == Class::Crisis { Duration::MAX } else { longest };

@@ -85,7 +85,7 @@ impl Lane {
         let Some(at) = self.find(member) else { return };
         self.ring[at].running = self.ring[at].running.saturating_sub(1);
         if !self.ring[at].in_turn {
-            self.to_tail(at);
+            self.send_to_tail(at);
         }
     }
 
@@ -103,7 +103,7 @@ impl Lane {
             if level > 0 {
                 // A place that nobody else wants: it costs no turn.
                 let id = seat.begin();
-                self.to_tail(at);
+                self.send_to_tail(at);
                 return id;
             }
             if !std::mem::replace(&mut seat.in_turn, true) {
@@ -118,7 +118,7 @@ impl Lane {
             let over = seat.credit < 1.0 - ROUNDING;
             if over || seat.waiting.is_empty() {
                 seat.in_turn = false;
-                self.to_tail(at);
+                self.send_to_tail(at);
             }
             if has_turn {
                 return id;
@@ -136,7 +136,7 @@ impl Lane {
     }
 
     /// An empty seat is taken away instead.
-    fn to_tail(&mut self, at: usize) {
+    fn send_to_tail(&mut self, at: usize) {
         if let Some(seat) = self.ring.remove(at)
             && !seat.waiting.is_empty()
         {

@@ -75,7 +75,7 @@ impl Turns {
     }
 
     /// Takes a place in the queue, or refuses at once.
-    pub(crate) fn enter(&self, ask: Ask) -> Result<Ticket, Refusal> {
+    pub(crate) fn enter(&self, ask: &Ask) -> Result<Ticket, Refusal> {
         let wished = ask.class;
         let (told, standing) = watch::channel(Standing { place: 1, expected: None });
         let (give, given) = oneshot::channel();

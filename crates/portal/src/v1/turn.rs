@@ -52,7 +52,7 @@ async fn try_take(portal: &Portal, request: Request<Body>) -> Result<Response, R
         return answer.map(|answer| answer.map(Body::new)).map_err(of_engine);
     }
     let ask = Ask { member, class: Class::Normal, deadline: None };
-    let ticket = portal.turns().enter(ask).map_err(|refusal| Refused::Engine(in_words(refusal)))?;
+    let ticket = portal.turns().enter(&ask).map_err(|refusal| Refused::Engine(in_words(refusal)))?;
     let mut turn = ticket.turn().await.ok_or_else(|| {
         let why = "its turn did not come in time; ask again in a moment";
         Refused::Engine(ApiError::engine_unavailable(why))

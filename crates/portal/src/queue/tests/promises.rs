@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::world::World;
-use crate::queue::{Class, QueueSettings, Quota, Refusal, TicketId, Weights};
+use super::world::{World, member};
+use crate::queue::{Class, QueueSettings, Quota, Refusal, TicketId};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -188,28 +188,26 @@ proptest! {
         weights in proptest::collection::vec(0.25_f64..4.0, 9),
     ) {
         let mut settings = settings(64);
-        settings.weights = Weights {
-            by_name: (0..9).map(|n| (super::world::member(n).name().to_owned(), weights[n])).collect(),
-            ..Weights::default()
-        };
+        settings.weights.by_name = (0..9).map(|n| (member(n).name().to_owned(), weights[n])).collect();
         let mut world = World::new(places, settings);
         for step in steps.iter().filter(|step| !matches!(step, Step::Enter { class: Class::Crisis, .. })) {
             take(&mut world, step, |_, _| {});
         }
-        // From here on nobody comes; all that is promised is about the order of those who are there, and of others who
-        // come without end.
-        let Some((member, id)) = world.firsts(Class::Normal).into_iter().find(|(member, _)| world.runs(*member) == 0)
-        else { return Ok(()) };
-        let rounds = (1.0 / weights[member]).ceil();
-        let turns: f64 = (0..9).filter(|other| *other != member).map(|other| (weights[other].max(1.0) + 1.0) * rounds).sum();
+        // From here on the others come without end.
+        let is_first = |(number, _): &(usize, TicketId)| world.runs(*number) == 0;
+        let Some((chosen, id)) = world.firsts(Class::Normal).into_iter().find(is_first) else { return Ok(()) };
+        let rounds = (1.0 / weights[chosen]).ceil();
+        let others = || (0..9).filter(move |other| *other != chosen);
+        let turns: f64 = others().map(|other| (weights[other].max(1.0) + 1.0) * rounds).sum();
         let begun = world.begun.len();
         while world.waiting.contains_key(&id) {
-            for other in (0..9).filter(|other| *other != member) {
+            for other in others() {
                 world.enter(other, Class::Normal, None).ok();
             }
             world.end(0);
             world.dispatch(|_, _| {});
-            prop_assert!((world.begun.len() - begun) as f64 <= turns + places as f64, "{} turns of others", world.begun.len() - begun);
+            let waited = world.begun.len() - begun;
+            prop_assert!(waited as f64 <= turns + places as f64, "{waited} turns of others");
         }
     }
 }

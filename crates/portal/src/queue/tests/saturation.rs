@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::world::World;
+use super::world::{World, member};
 use crate::queue::{Class, QueueSettings, TicketId, Weights};
 
 /// How long answers take, in seconds: all about the same, or a few of them very long.
@@ -51,7 +51,7 @@ impl Simulation {
         let before = self.world.begun.len();
         self.world.dispatch(|_, _| {});
         let mut begun = Vec::new();
-        for (id, known) in self.world.begun[before..].to_vec() {
+        for (id, known) in self.world.begun[before..].iter().cloned() {
             let took = seconds(self.service, &mut self.random);
             self.ends.insert(id, self.world.now + Duration::from_secs_f64(took));
             *self.served.entry(known.member).or_default() += took;
@@ -114,11 +114,9 @@ proptest! {
         weights in proptest::collection::vec(0.5_f64..3.0, 8..14),
         seed in any::<u64>(),
     ) {
-        let mut settings = QueueSettings::default();
-        settings.weights = Weights {
-            by_name: weights.iter().enumerate().map(|(n, weight)| (super::world::member(n).name().to_owned(), *weight)).collect(),
-            ..Weights::default()
-        };
+        let by_name = weights.iter().enumerate().map(|(n, weight)| (member(n).name().to_owned(), *weight)).collect();
+        let weights_by_name = Weights { by_name, ..Weights::default() };
+        let settings = QueueSettings { weights: weights_by_name, ..QueueSettings::default() };
         let mut simulation = Simulation::new(places, settings, Service::Even, seed);
         for member in 0..weights.len() {
             (0..8).for_each(|_| { simulation.world.enter(member, Class::Normal, None).ok(); });
@@ -165,7 +163,10 @@ proptest! {
         }
         let mean = errors.iter().sum::<f64>() / errors.len() as f64;
         let whole = members as f64 * 10.0 / places as f64;
-        let bound = match service { Service::Even => 0.2 * whole + 5.0, Service::Exponential => 0.5 * whole + 15.0 };
+        let bound = match service {
+            Service::Even => 0.2 * whole + 5.0,
+            Service::Exponential => 0.5 * whole + 15.0,
+        };
         prop_assert!(mean <= bound, "off by {mean:.1} s of {whole:.1} s");
     }
 }

@@ -52,7 +52,7 @@ impl World {
         deadline: Option<Duration>,
     ) -> Result<TicketId, Refusal> {
         let ask = Ask { member: member(number), class, deadline };
-        let (id, class) = self.queue.enter(self.now, ask, self.places())?;
+        let (id, class) = self.queue.enter(self.now, &ask, self.places())?;
         self.waiting.insert(id, Known { member: number, class, entered: self.now });
         Ok(id)
     }
@@ -91,7 +91,7 @@ impl World {
 
     pub(super) fn expire(&mut self) -> Vec<TicketId> {
         let over = self.queue.expire(self.now);
-        over.iter().for_each(|id| drop(self.waiting.remove(id)));
+        self.waiting.retain(|id, _| !over.contains(id));
         over
     }
 
