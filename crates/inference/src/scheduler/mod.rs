@@ -19,8 +19,8 @@
 //! Four rules, each held by a property test:
 //! * **Short questions first, and no starvation** ([`order`]): a prompt of `n` tokens still to compute is overtaken only by
 //!   what comes within the time that `PATIENCE · n` tokens take.
-//! * **A steady pace** ([`pace`]): while others decode, prompts get no more of a step than its decode run takes; more only
-//!   where more wait than run, and never so much that a running stream stands still for longer than [`Limits::longest_stall`].
+//! * **A steady pace** ([`pace`]): while others decode, a long prompt gets no more of a step than its decode run takes; more
+//!   only where more wait than run, and never so much that a running stream stands still for longer than [`Limits::longest_stall`].
 //! * **Memory is a count of tokens**: rows together never hold more than [`Limits::row_tokens`]. When running answers grow
 //!   beyond it, the one that came last gives up its row and is computed again later, before everyone who came after it.
 //! * **Rows that decode stand at the front** ([`rows`]), because a run of the graph binds rows `[0..n)` and pays for each.
@@ -36,7 +36,7 @@ mod simulation;
 mod tests;
 
 use order::{Entry, Waiting};
-use pace::Pace;
+use pace::{Grant, Pace};
 use rows::{Occupant, Phase, Rows};
 
 /// Names one sequence for its whole life; never reused by the engine.
@@ -173,7 +173,7 @@ pub struct Scheduler {
     work: u64,
     arrivals: u64,
     /// Prompt tokens of the step that is being planned, once they are known.
-    step_tokens: Option<usize>,
+    grant: Option<Grant>,
 }
 
 impl Scheduler {
@@ -195,7 +195,7 @@ impl Scheduler {
             pace: Pace::default(),
             work: 0,
             arrivals: 0,
-            step_tokens: None,
+            grant: None,
         }
     }
 
@@ -212,6 +212,7 @@ impl Scheduler {
         Ok(self.waiting.push(order::Entry {
             id,
             tokens: prompt,
+            fresh: prompt - cached.min(prompt),
             arrival: self.arrivals,
             key: order::key(self.work, prompt - cached.min(prompt)),
         }))
@@ -230,7 +231,7 @@ impl Scheduler {
         // A row is taken when its turn has come, not before: until then others may put its prefix into the cache.
         let ahead =
             self.rows.prefilling().filter(|o| o.key <= entry.key).map(|o| o.target - o.len).sum::<usize>();
-        if ahead >= self.step_tokens() {
+        if ahead >= self.grant().of(entry.fresh) {
             return None;
         }
         // The whole prompt, and a little room for the answers under way.
@@ -240,9 +241,12 @@ impl Scheduler {
             return None;
         }
         self.waiting.pop();
-        let Entry { id, tokens, arrival, key } = entry;
+        let Entry { id, tokens, fresh, arrival, key } = entry;
         let release = self.rows.is_oversized(slot, tokens, self.limits.row_tokens);
-        self.rows.put(slot, Occupant { id, phase: Phase::Prefilling, target: tokens, len: 0, arrival, key });
+        self.rows.put(
+            slot,
+            Occupant { id, phase: Phase::Prefilling, target: tokens, fresh, len: 0, arrival, key },
+        );
         Some(Admission { id, slot, tokens, release })
     }
 
@@ -250,6 +254,7 @@ impl Scheduler {
     pub fn restored(&mut self, id: SeqId, tokens: usize) {
         let Some(o) = self.rows.get_mut(id) else { return };
         o.len = tokens.min(o.target - 1);
+        o.fresh = o.target - o.len;
         o.key = order::key(self.work, o.target - o.len).min(o.key);
     }
 
@@ -355,33 +360,35 @@ impl Scheduler {
             plan.preempted.push(o.id);
             // What it has computed must be computed again, and at most what its prompt was before.
             let tokens = if o.phase == Phase::Decoding { o.len } else { o.target };
-            self.waiting.push(Entry { id: o.id, tokens, arrival: o.arrival, key: o.key });
+            self.waiting.push(Entry { id: o.id, tokens, fresh: tokens, arrival: o.arrival, key: o.key });
         }
     }
 
     /// Tokens of prompts that this step may compute.
-    fn step_tokens(&mut self) -> usize {
+    fn grant(&mut self) -> Grant {
         let waiting = self.waiting.len() + self.rows.prefilling().count();
         let (pace, decoding, limits) = (&mut self.pace, self.rows.decoding(), &self.limits);
-        *self.step_tokens.get_or_insert_with(|| pace.prefill_tokens(decoding, waiting, limits))
+        *self.grant.get_or_insert_with(|| pace.grant(decoding, waiting, limits))
     }
 
     /// Chunks in the order of the keys, as many as the pace allows. A prompt is cut into chunks of nearly equal size: 130
     /// tokens at 128 are 65 + 65, not 128 + 2, as a run costs a read of all weights however few tokens it has.
     fn plan_prefill(&mut self, chunks: &mut Vec<Chunk>) {
-        let mut left = self.step_tokens();
-        self.step_tokens = None;
+        let grant = self.grant();
+        self.grant = None;
+        let mut used = 0;
         let alone = self.rows.decoding() == 0;
         let mut last = None;
         while let Some((slot, o)) = self.rows.next_prefilling(last) {
             last = Some((o.key, o.arrival));
             let rest = o.target - o.len;
+            let left = grant.of(o.fresh).saturating_sub(used);
             if left == 0 || (!chunks.is_empty() && left < rest && left < pace::LEAST_CHUNK) {
-                return;
+                continue;
             }
             let most = left.min(self.limits.chunk);
             let count = rest.div_ceil(rest.div_ceil(most));
-            left -= count;
+            used += count;
             chunks.push(Chunk { id: o.id, slot, start: o.len, count, last: count == rest });
             // Nobody waits for the decode run, and what this chunk leaves in the cache may serve the next one.
             if alone {

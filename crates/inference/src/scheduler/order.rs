@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) id: SeqId,
     /// Tokens to compute before it decodes.
     pub(super) tokens: usize,
+    /// Of these, those that no cache is likely to have.
+    pub(super) fresh: usize,
     pub(super) arrival: u64,
     pub(super) key: u64,
 }

@@ -1,18 +1,41 @@
 //! How much of a step goes to prompts.
 //!
-//! While `d` rows decode and `w` sequences have prompts to compute, prompts get as much time as the decode run takes, or
-//! `w / d` times as much where more wait than run: each sequence has the same share of the machine. So one member's long
-//! prompt slows the others to half their pace at most, and a hundred who come at once are not held up by one who came
-//! before them. What a run costs is learnt from the runs before.
+//! A *long* prompt gets no more of a step than the decode run takes, so one member's long text slows the others to half their
+//! pace at most. *Short* ones get more, since they are over soon. Where more wait than run, prompts get as much more as they are
+//! more: each sequence has the same share of the machine, and a hundred who come at once are not held up by one who came before
+//! them. What a run costs is learnt from the runs before.
 
 use super::Limits;
 
 /// Fewer tokens are not worth a run of their own, as each run reads all weights.
 pub(super) const LEAST_CHUNK: usize = 8;
 
-/// Prompts get this share of the decode run's time when fewer wait than run. Under one, so that with the cost of cutting a
+/// A prompt with no more tokens to compute is short: a question, a turn of a conversation, a passage or two.
+pub(super) const SHORT: usize = 384;
+
+/// While others decode, long prompts get this share of the decode run's time. Under one, so that with the cost of cutting a
 /// prompt into chunks a stream keeps half its pace.
-const SHARE: f64 = 0.8;
+const LONG_SHARE: f64 = 0.8;
+
+/// Short prompts get this share: they are over in a step or two, whoever asks sees the first word soon, and rows that decode
+/// are cheaper together.
+const SHORT_SHARE: f64 = 3.0;
+
+/// Prompt tokens of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Grant {
+    /// For short prompts.
+    pub(super) short: usize,
+    /// Of these, for long ones.
+    pub(super) long: usize,
+}
+
+impl Grant {
+    /// What a prompt with so many tokens to compute at its beginning may have.
+    pub(super) fn of(self, fresh: usize) -> usize {
+        if fresh <= SHORT { self.short } else { self.long }
+    }
+}
 
 /// Weight of the newest measurement in the moving means.
 const NEWEST: f64 = 0.25;
@@ -53,24 +76,27 @@ impl Pace {
     }
 
     /// Prompt tokens of the next step; to be asked once a step.
-    pub(super) fn prefill_tokens(&mut self, decoding: usize, waiting: usize, limits: &Limits) -> usize {
+    pub(super) fn grant(&mut self, decoding: usize, waiting: usize, limits: &Limits) -> Grant {
         if decoding == 0 || waiting == 0 {
             self.credit = 0.0;
-            return limits.chunk;
+            return Grant { short: limits.chunk, long: limits.chunk };
         }
+        let least = LEAST_CHUNK.min(limits.chunk);
         let (Some(decode), Some((micros, tokens))) = (self.decode_cost(decoding), self.prefill) else {
-            return LEAST_CHUNK.min(limits.chunk);
+            return Grant { short: least, long: least };
         };
-        let share = SHARE.max(waiting as f64 / decoding as f64);
-        let granted = (decode * share + self.credit).min(limits.longest_stall as f64);
         let by_token = (micros / tokens).max(f64::MIN_POSITIVE);
-        let tokens = (granted / by_token) as usize;
-        if tokens < LEAST_CHUNK.min(limits.chunk) {
-            self.credit = granted;
-            return 0;
-        }
+        let crowd = waiting as f64 / decoding as f64;
+        let tokens = |time: f64| (time.min(limits.longest_stall as f64) / by_token) as usize;
+        let short = tokens(decode * SHORT_SHARE.max(crowd)).max(least);
+        let granted = decode * LONG_SHARE.max(crowd) + self.credit;
+        let mut long = tokens(granted);
         self.credit = 0.0;
-        tokens
+        if long < least {
+            self.credit = granted;
+            long = 0;
+        }
+        Grant { short, long: long.min(short) }
     }
 }
 

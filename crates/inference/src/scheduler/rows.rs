@@ -15,6 +15,8 @@ pub(super) struct Occupant {
     pub(super) phase: Phase,
     /// Tokens to compute before it decodes.
     pub(super) target: usize,
+    /// Of these, those that no cache had.
+    pub(super) fresh: usize,
     /// Tokens the row holds.
     pub(super) len: usize,
     pub(super) arrival: u64,
