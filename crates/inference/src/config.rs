@@ -50,6 +50,10 @@ pub struct EngineConfig {
     pub kv8: bool,
     /// Where the engine remembers what it has measured about a model; `None` measures at each start.
     pub memory_dir: Option<PathBuf>,
+    /// Folders of adapter packs that are loaded at start.
+    pub adapters: Vec<PathBuf>,
+    /// Bytes that the adapters of one model may take in memory; 0 takes a sixteenth of what is free when the model is loaded.
+    pub adapter_budget: u64,
     /// Requests that may wait for a slot; one more is answered with 503 and Retry-After.
     pub max_waiting: usize,
     /// Execution providers in the order of preference, by ONNX Runtime's short names in lower case
@@ -79,6 +83,8 @@ impl Default for EngineConfig {
             kv_budget: 0,
             kv8: true,
             memory_dir: None,
+            adapters: Vec::new(),
+            adapter_budget: 0,
             max_waiting: 256,
             providers: vec!["cpu".into()],
             spin: false,

@@ -6,6 +6,7 @@ use crate::error::EngineError;
 use crate::forward::{Forward as _, LogitsWanted};
 use crate::kv::{self, Element, KvLayout, KvPlan};
 use crate::providers;
+use crate::runner::lora::LoraSource;
 use crate::runner::{KvScales, OrtRunner, RunnerOptions};
 use banyan_modelpack::Pack;
 use banyan_modelpack::graph::{Variant, WEIGHTS_FILE};
@@ -24,8 +25,10 @@ const ASSUMED_MEMORY: u64 = 2 << 30;
 pub(crate) struct Decoder {
     pub(crate) runner: OrtRunner,
     pub(crate) plan: KvPlan,
-    /// What its rows hold; the pack's graphs with adapters come in the same forms.
+    /// What its rows hold.
     pub(crate) scales: Option<KvScales>,
+    /// The graph with adapters over the same memory; `None` where the pack has none.
+    pub(crate) lora: Option<LoraSource>,
 }
 
 /// Bytes for keys and values: as many as were given, else a share of what is free.
@@ -116,5 +119,16 @@ fn decoder(
     };
     let mut runner = OrtRunner::open(environment, &manifest.name, &graph, &options)?;
     runner.prefill(0, 0, &[0], 0, LogitsWanted::Last)?;
-    Ok(Decoder { runner, plan, scales })
+    let lora = pack.variant_path(Variant { adapters: true, kv8: plan.layout.element == Element::I8 });
+    let lora = lora.map(|graph| LoraSource {
+        environment: environment.clone(),
+        model: manifest.name.clone(),
+        graph,
+        provider: provider.to_owned(),
+        threads: config.resolved_threads(),
+        spin: config.spin,
+        layers: plan.layout.layers,
+        element: plan.layout.element,
+    });
+    Ok(Decoder { runner, plan, scales, lora })
 }

@@ -37,6 +37,7 @@
 //! ```
 
 pub mod batched;
+pub mod adapters;
 pub mod bench;
 mod calibrate;
 pub mod calls;

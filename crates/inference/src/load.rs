@@ -1,5 +1,6 @@
 //! From model packs to running models.
 
+use crate::adapters::{self, Adapters};
 use crate::config::EngineConfig;
 use crate::decoder::{self, Decoder};
 use crate::embed::Embedder;
@@ -24,6 +25,8 @@ pub struct ChatModel {
     pub name: String,
     /// Its engine.
     pub engine: Engine,
+    /// Its adapters; `None` where the pack has no graph for them.
+    pub adapters: Option<Adapters>,
     /// Makes its prompts.
     pub prompter: Prompter,
 }
@@ -53,7 +56,7 @@ pub(crate) fn chat_model(
     let template = pack
         .chat_template()
         .map_err(|e| EngineError::Pack { path: pack.dir().to_owned(), reason: e.to_string() })?;
-    let Decoder { runner, plan, scales: _ } = with_first_working(providers, |provider| {
+    let Decoder { runner, plan, lora, .. } = with_first_working(providers, |provider| {
         decoder::open(environment, pack, config, provider, &tokenizer)
     })?;
     let layout = plan.layout;
@@ -77,8 +80,13 @@ pub(crate) fn chat_model(
         blocks: plan.blocks,
         metrics,
     };
+    let adapters = lora.map(|source| {
+        let budget = adapters::budget(config.adapter_budget);
+        Adapters::new(manifest.clone(), source, runner.lora_place(), budget)
+    });
     Ok(ChatModel {
         name: manifest.name.clone(),
+        adapters,
         engine: Engine::start(Box::new(runner), options)?,
         prompter: Prompter::new(tokenizer, template, &manifest.tokenizer),
     })

@@ -65,7 +65,7 @@ pub fn step_profile(
     let tokenizer = load::tokenizer(&pack)?;
     let config = EngineConfig { slots: rows, capacity: past + 2 * steps + 2, ..config.clone() };
     let bandwidth = bandwidth(config.resolved_threads());
-    let decoder::Decoder { mut runner, plan, scales } =
+    let decoder::Decoder { mut runner, plan, scales, .. } =
         decoder::open(&environment, &pack, &config, providers::CPU, &tokenizer)?;
     fill(&mut runner, rows, past)?;
     let (timed, sampling, clock) = timed_steps(&mut runner, rows, past, steps)?;

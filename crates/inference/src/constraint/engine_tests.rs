@@ -1,6 +1,7 @@
 //! Forms in a running engine.
 
 use super::{Constraint, Grammar, Grammars};
+use crate::adapters::AdapterLease;
 use crate::engine::{CacheScope, Engine, EngineOptions, Event, Finish, Request};
 use crate::metrics::Metrics;
 use crate::sampler::Settings;
@@ -39,7 +40,7 @@ fn ask(prompt: &str, constraint: Option<Constraint>) -> Request {
         max_tokens: None,
         sampling: Settings { temperature: 0.0, ..Settings::default() },
         stop: Vec::new(),
-        adapter: 0,
+        adapter: AdapterLease::default(),
         constraint,
         scope: CacheScope::default(),
     }

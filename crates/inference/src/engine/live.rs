@@ -2,6 +2,7 @@
 
 use super::{CacheScope, Event, Finish, InFlight, Request, ScoredToken, Submission};
 use crate::constraint::{Constraint, ConstraintError};
+use crate::adapters::AdapterLease;
 use crate::detokenize::{Detokenizer, StopFilter};
 use crate::error::EngineError;
 use crate::prefix::Keys;
@@ -35,6 +36,8 @@ pub(super) struct Live {
     detokenizer: Detokenizer,
     stops: StopFilter,
     _place: InFlight,
+    /// Keeps the adapter's weights.
+    _lease: AdapterLease,
 }
 
 impl Live {
@@ -42,9 +45,9 @@ impl Live {
         let Submission { request, events, place } = submission;
         let Request { prompt, max_tokens, sampling, stop, adapter, scope, constraint } = request;
         Live {
-            adapter,
+            adapter: adapter.id(),
             scope,
-            keys: Keys::of(&prompt, adapter, scope),
+            keys: Keys::of(&prompt, adapter.id(), scope),
             cached: 0,
             lookup: Lookup::default(),
             prompt: prompt.len(),
@@ -59,6 +62,7 @@ impl Live {
             stops: StopFilter::new(stop),
             tokens: prompt,
             _place: place,
+            _lease: adapter,
         }
     }
 

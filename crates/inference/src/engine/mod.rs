@@ -19,6 +19,7 @@ mod tests;
 mod worker;
 
 use crate::constraint::Constraint;
+use crate::adapters::AdapterLease;
 use crate::error::{EngineError, SubmitError};
 use crate::forward::Forward;
 use crate::metrics::Metrics;
@@ -46,8 +47,8 @@ pub struct Request {
     pub sampling: Settings,
     /// Texts that end the answer and are not part of it.
     pub stop: Vec<String>,
-    /// The adapter to answer with; 0 is the base model.
-    pub adapter: u32,
+    /// The adapter to answer with.
+    pub adapter: AdapterLease,
     /// With whom the computed prompt may be shared.
     pub scope: CacheScope,
     /// The form that the answer is held to.

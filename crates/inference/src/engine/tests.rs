@@ -1,4 +1,5 @@
 use super::*;
+use crate::adapters::AdapterLease;
 use crate::kv::BLOCK;
 use crate::testing::{EOS, ScriptedModel, byte_tokenizer};
 use std::time::Instant;
@@ -34,7 +35,7 @@ fn ask(prompt: &str) -> Request {
         max_tokens: None,
         sampling: Settings { temperature: 0.0, ..Settings::default() },
         stop: Vec::new(),
-        adapter: 0,
+        adapter: AdapterLease::default(),
         constraint: None,
         scope: CacheScope::default(),
     }

@@ -1,5 +1,8 @@
 //! The decoder on ONNX Runtime: graph contract version 1, with the KV slab bound in place.
 //!
+//! Two sessions may stand on the same slab: the plain graph, and the graph with adapters ([`lora`]), which computes a run in
+//! which any row has an adapter. Both run through `runs.rs`.
+//!
 //! A run reads `past_*` and writes `present_*`, and both are bound to the *same* rows of the slab, so that nothing is
 //! copied however long a conversation is. Three traps make this file what it is:
 //!
@@ -10,23 +13,23 @@
 //!   rows always looks the same, so its binding is made once for each `n` and kept; only the numbers in its small
 //!   inputs change. A prefill chunk is bound anew: beside its own cost that is nothing.
 //!
-//! The only `unsafe` of the crate is here and in `slab.rs` beside it.
+//! The only `unsafe` of the crate is in `runs.rs` and `slab.rs` beside this file.
 
+pub mod lora;
+mod runs;
 mod slab;
 
 use crate::error::EngineError;
 use crate::forward::{DecodeInput, Forward, ForwardError, LogitsWanted, VerifyInput};
-use crate::kv::{Element, KvLayout, KvPlan, PagedBuffer};
+use crate::kv::{Element, KvLayout, KvPlan};
 use crate::providers;
 use banyan_modelpack::graph::contract;
-use ort::AsPointer as _;
 use ort::environment::Environment;
-use ort::memory::AllocationDevice;
+use ort::session::Session;
 use ort::session::builder::SessionBuilder;
-use ort::session::{IoBinding, Session};
-use ort::value::{PrimitiveTensorElementType, Shape, Tensor, TensorRefMut};
+use ort::value::Tensor;
+use runs::{Memory, Runs};
 use slab::Slab;
-use std::ffi::CString;
 use std::path::Path;
 
 /// How a decoder is loaded.
@@ -58,25 +61,11 @@ pub struct KvScales(pub Vec<Vec<f32>>);
 
 /// A loaded decoder with its slab.
 pub struct OrtRunner {
-    // The order matters: bindings point into the slab and the logits, so they are dropped first.
-    decode: Vec<Option<Bound>>,
-    session: Session,
-    slab: Slab,
-    scales: Vec<Tensor<f32>>,
-    logits: PagedBuffer,
-    vocab: usize,
-    scored: usize,
+    // The order matters: bindings point into the memory, so they are dropped first.
+    plain: Runs,
+    lora: lora::Bindings,
+    memory: Memory,
     blocks: usize,
-}
-
-/// A prepared run of `rows × seq` tokens.
-struct Bound {
-    io: IoBinding,
-    ids: Tensor<i64>,
-    seqlens: Tensor<i32>,
-    total: Tensor<i32>,
-    query: Tensor<i32>,
-    wanted: Tensor<i64>,
 }
 
 impl OrtRunner {
@@ -121,30 +110,24 @@ impl OrtRunner {
         let device = options.device_slab.then(|| slab::device_of(&options.provider));
         let slab = Slab::new(&options.plan, &session, device)
             .map_err(|e| refused(format!("no memory for the KV slab: {e}")))?;
-        let slots = layout.slots;
-        let scored = options.scored.max(1);
         Ok(OrtRunner {
-            decode: (0..=slots).map(|_| None).collect(),
-            session,
-            slab,
-            scales,
-            logits: PagedBuffer::zeroed(size_of::<f32>() * options.vocab * slots.max(scored)),
-            vocab: options.vocab,
-            scored: slots.max(scored),
+            plain: Runs::new(session, None),
+            lora: lora::Bindings::default(),
+            memory: Memory::new(slab, scales, options.vocab, options.scored),
             blocks: options.plan.blocks,
         })
     }
 
     /// The slab's sizes.
     pub fn layout(&self) -> &KvLayout {
-        self.slab.layout()
+        self.memory.slab.layout()
     }
 
     /// The largest size of each channel in row 0, for each buffer; what [`KvScales`] are made from. Nothing on a device, and
     /// nothing where keys and values are kept in 8 bits already.
     pub fn channel_sizes(&mut self) -> Vec<Vec<f32>> {
-        let KvLayout { element, .. } = *self.slab.layout();
-        match (self.slab.host(), element) {
+        let KvLayout { element, .. } = *self.memory.slab.layout();
+        match (self.memory.slab.host(), element) {
             (Ok(slab), Element::F32) => (0..slab.layout().buffers()).map(|i| slab.channel_sizes(i)).collect(),
             _ => Vec::new(),
         }
@@ -152,96 +135,17 @@ impl OrtRunner {
 
     /// Whether rows can be moved; not in a device's memory.
     pub fn moves_rows(&self) -> bool {
-        !self.slab.is_on_device()
+        !self.memory.slab.is_on_device()
     }
 
-    /// Prepares a run of `seq` tokens in each of `rows` rows from `first` on, with `wanted` rows of logits.
-    fn bind(&mut self, first: usize, rows: usize, seq: usize, wanted: usize) -> Result<Bound, ort::Error> {
-        let mut io = self.session.create_binding()?;
-        let ids = owned(&mut io, contract::INPUT_IDS, [rows, seq], vec![0i64; rows * seq])?;
-        let seqlens = owned(&mut io, contract::SEQLENS_K, [rows], vec![0i32; rows])?;
-        let total = Tensor::from_array(((), vec![0i32]))?;
-        io.bind_input(contract::TOTAL_LEN, &total)?;
-        let query = owned(&mut io, contract::QUERY_LENS, [rows], vec![0i32; rows])?;
-        let logit_idx = owned(&mut io, contract::LOGIT_IDX, [wanted], vec![0i64; wanted])?;
-        match self.slab.layout().element {
-            Element::F32 => self.bind_rows::<f32>(&mut io, first, rows)?,
-            Element::I8 => self.bind_rows::<i8>(&mut io, first, rows)?,
-        }
-        io.bind_output(contract::LOGITS, self.logits_view(wanted)?)?;
-        Ok(Bound { io, ids, seqlens, total, query, wanted: logit_idx })
-    }
-
-    /// Binds the rows' keys and values, as past and as present, and their scales.
-    fn bind_rows<T: PrimitiveTensorElementType + std::fmt::Debug + 'static>(
-        &mut self,
-        io: &mut IoBinding,
-        first: usize,
-        rows: usize,
-    ) -> Result<(), ort::Error> {
-        for layer in 0..self.slab.layout().layers {
-            for (past, present, index) in [
-                (contract::past_k(layer), contract::present_k(layer), 2 * layer),
-                (contract::past_v(layer), contract::present_v(layer), 2 * layer + 1),
-            ] {
-                let view = self.slab.view::<T>(index, first, rows)?;
-                bind_in_place(io, &past, view.ptr())?;
-                io.bind_output(present, view)?;
-            }
-        }
-        for (index, scale) in self.scales.iter().enumerate() {
-            let name =
-                if index % 2 == 0 { contract::k_scale(index / 2) } else { contract::v_scale(index / 2) };
-            bind_in_place(io, &name, scale.ptr())?;
-        }
-        Ok(())
-    }
-
-    fn logits_view(&mut self, rows: usize) -> Result<TensorRefMut<'static, f32>, ort::Error> {
-        let bytes = rows * self.vocab * size_of::<f32>();
-        let memory = self.logits.as_mut_slice();
-        if bytes > memory.len() {
-            return Err(ort::Error::new(format!("{rows} rows of logits do not fit the buffer")));
-        }
-        let shape = Shape::new([rows as i64, self.vocab as i64]);
-        // SAFETY: the buffer holds at least that many bytes, as was just checked, starts on a page, is never resized, and bindings are
-        // dropped before it (order of the fields).
-        unsafe {
-            TensorRefMut::from_raw(slab::info(&AllocationDevice::CPU)?, memory.as_mut_ptr().cast(), shape)
-        }
-    }
-
-    fn run(&mut self, bound: &mut Bound) -> Result<(), ort::Error> {
-        if self.slab.is_on_device() {
-            // Binding an input copies it to the device, so the numbers written since must be bound again.
-            bound.io.bind_input(contract::INPUT_IDS, &bound.ids)?;
-            bound.io.bind_input(contract::SEQLENS_K, &bound.seqlens)?;
-            bound.io.bind_input(contract::TOTAL_LEN, &bound.total)?;
-            bound.io.bind_input(contract::QUERY_LENS, &bound.query)?;
-            bound.io.bind_input(contract::LOGIT_IDX, &bound.wanted)?;
-        }
-        // SAFETY: both pointers come from live objects. The session runs on one thread at a time, since `self` is
-        // borrowed mutably, and everything that is bound outlives the call. The safe `run_binding` does the same and
-        // then wraps each of the outputs, which costs as much again as the call and is not needed: all outputs are
-        // bound to memory that is ours.
-        unsafe {
-            let status =
-                (ort::api().RunWithBinding)(self.session.ptr().cast_mut(), std::ptr::null(), bound.io.ptr());
-            ort::Error::result_from_status(status)
-        }
-    }
-
-    /// The first `rows` rows of the logits.
-    fn logits_mut(&mut self, rows: usize) -> &mut [f32] {
-        let memory = self.logits.as_mut_slice();
-        // SAFETY: any bytes are numbers, and the buffer starts on a page, so nothing is cut off in front.
-        let (_, numbers, _) = unsafe { memory.align_to_mut::<f32>() };
-        &mut numbers[..rows * self.vocab]
+    /// Where the session with adapters is put and taken away, between two runs.
+    pub fn lora_place(&self) -> lora::LoraPlace {
+        self.lora.place()
     }
 
     /// Refuses sizes that do not fit the slab, before the runtime would write beyond a row.
     fn check(&self, slot: usize, past: usize, tokens: usize) -> Result<(), ForwardError> {
-        let layout = self.slab.layout();
+        let layout = self.memory.slab.layout();
         if slot >= layout.slots || past + tokens > layout.capacity || tokens == 0 {
             return Err(ForwardError::Shape(format!(
                 "{tokens} tokens after {past} in row {slot}, of {} rows with {} tokens",
@@ -254,7 +158,7 @@ impl OrtRunner {
 
 impl Forward for OrtRunner {
     fn vocab(&self) -> usize {
-        self.vocab
+        self.memory.vocab
     }
 
     fn prefill(
@@ -262,7 +166,7 @@ impl Forward for OrtRunner {
         slot: usize,
         past: usize,
         tokens: &[u32],
-        _adapter: u32,
+        adapter: u32,
         wanted: LogitsWanted,
     ) -> Result<&mut [f32], ForwardError> {
         self.check(slot, past, tokens.len())?;
@@ -271,115 +175,79 @@ impl Forward for OrtRunner {
             LogitsWanted::Last => 1,
             LogitsWanted::All => tokens.len(),
         };
-        if rows > self.scored {
-            return Err(ForwardError::Shape(format!(
-                "{rows} rows of logits at once, at most {}",
-                self.scored
-            )));
+        if rows > self.memory.scored {
+            let most = self.memory.scored;
+            return Err(ForwardError::Shape(format!("{rows} rows of logits at once, at most {most}")));
         }
-        let run = |runner: &mut OrtRunner| {
-            let mut bound = runner.bind(slot, 1, tokens.len(), rows)?;
-            for (id, token) in bound.ids.extract_tensor_mut().1.iter_mut().zip(tokens) {
-                *id = i64::from(*token);
-            }
-            let total = (past + tokens.len()) as i32;
-            bound.seqlens.extract_tensor_mut().1[0] = total - 1;
-            bound.total.extract_tensor_mut().1[0] = total;
-            bound.query.extract_tensor_mut().1[0] = tokens.len() as i32;
-            for (i, position) in bound.wanted.extract_tensor_mut().1.iter_mut().enumerate() {
-                *position = (tokens.len() - rows + i) as i64;
-            }
-            runner.run(&mut bound)
+        let OrtRunner { plain, lora, memory, .. } = self;
+        let mut run = |runs: &mut Runs| runs.prefill(memory, slot, past, tokens, adapter, rows);
+        if adapter == 0 {
+            run(plain)?
+        } else {
+            lora.with(run)?
         };
-        run(self).map_err(|e| ForwardError::Run(e.to_string()))?;
-        Ok(self.logits_mut(rows))
+        Ok(self.memory.logits_mut(rows))
     }
 
     fn decode(&mut self, rows: &[Option<DecodeInput>]) -> Result<&mut [f32], ForwardError> {
         for (slot, row) in rows.iter().enumerate() {
             self.check(slot, row.map_or(0, |row| row.past), 1)?;
         }
-        let n = rows.len();
-        let run = |runner: &mut OrtRunner| {
-            let mut bound = match runner.decode[n].take() {
-                Some(bound) => bound,
-                None => runner.bind(0, n, 1, n)?,
-            };
-            let mut longest = 1;
-            for (slot, row) in rows.iter().enumerate() {
-                let (token, past, one) = row.map_or((0, 0, 0), |row| (row.token, row.past as i32, 1));
-                bound.ids.extract_tensor_mut().1[slot] = i64::from(token);
-                bound.seqlens.extract_tensor_mut().1[slot] = past;
-                bound.query.extract_tensor_mut().1[slot] = one;
-                bound.wanted.extract_tensor_mut().1[slot] = slot as i64;
-                longest = longest.max(past + 1);
-            }
-            bound.total.extract_tensor_mut().1[0] = longest;
-            let result = runner.run(&mut bound);
-            runner.decode[n] = Some(bound);
-            result
+        let OrtRunner { plain, lora, memory, .. } = self;
+        let mut run = |runs: &mut Runs| runs.decode(memory, rows);
+        if rows.iter().flatten().all(|row| row.adapter == 0) {
+            run(plain)?
+        } else {
+            lora.with(run)?
         };
-        run(self).map_err(|e| ForwardError::Run(e.to_string()))?;
-        Ok(self.logits_mut(n))
+        Ok(self.memory.logits_mut(rows.len()))
     }
 
     fn verify(&mut self, rows: &[Option<VerifyInput<'_>>]) -> Result<&mut [f32], ForwardError> {
-        let seq = rows.iter().flatten().map(|row| row.tokens.len()).max().unwrap_or(0);
         let wanted = rows.iter().flatten().map(|row| row.tokens.len()).sum::<usize>();
         for (slot, row) in rows.iter().enumerate() {
             self.check(slot, row.map_or(0, |row| row.past), row.map_or(1, |row| row.tokens.len()))?;
         }
-        if wanted == 0 || wanted > self.scored {
-            return Err(ForwardError::Shape(format!("{wanted} tokens to verify, at most {}", self.scored)));
+        if wanted == 0 || wanted > self.memory.scored {
+            let most = self.memory.scored;
+            return Err(ForwardError::Shape(format!("{wanted} tokens to verify, at most {most}")));
         }
-        let run = |runner: &mut OrtRunner| {
-            let mut bound = runner.bind(0, rows.len(), seq, wanted)?;
-            let (mut longest, mut at) = (1, 0);
-            for (slot, row) in rows.iter().enumerate() {
-                let Some(row) = row else { continue };
-                let total = (row.past + row.tokens.len()) as i32;
-                for (i, token) in row.tokens.iter().enumerate() {
-                    bound.ids.extract_tensor_mut().1[slot * seq + i] = i64::from(*token);
-                    bound.wanted.extract_tensor_mut().1[at] = (slot * seq + i) as i64;
-                    at += 1;
-                }
-                bound.seqlens.extract_tensor_mut().1[slot] = total - 1;
-                bound.query.extract_tensor_mut().1[slot] = row.tokens.len() as i32;
-                longest = longest.max(total);
-            }
-            bound.total.extract_tensor_mut().1[0] = longest;
-            runner.run(&mut bound)
+        let OrtRunner { plain, lora, memory, .. } = self;
+        let mut run = |runs: &mut Runs| runs.verify(memory, rows, wanted);
+        if rows.iter().flatten().all(|row| row.adapter == 0) {
+            run(plain)?
+        } else {
+            lora.with(run)?
         };
-        run(self).map_err(|e| ForwardError::Run(e.to_string()))?;
-        Ok(self.logits_mut(wanted))
+        Ok(self.memory.logits_mut(wanted))
     }
 
     fn verify_tokens(&self) -> usize {
-        if self.slab.is_on_device() { 0 } else { self.scored }
+        if self.memory.slab.is_on_device() { 0 } else { self.memory.scored }
     }
 
     fn move_row(&mut self, from: usize, to: usize, tokens: usize) -> Result<(), ForwardError> {
         self.check(from, 0, tokens)?;
         self.check(to, 0, tokens)?;
-        self.slab.host()?.move_row(from, to, tokens);
+        self.memory.slab.host()?.move_row(from, to, tokens);
         Ok(())
     }
 
     fn save(&mut self, slot: usize, start: usize, block: usize) -> Result<(), ForwardError> {
-        self.slab.check_block(slot, start, block, self.blocks)?;
-        self.slab.host()?.save(slot, start, block);
+        self.memory.slab.check_block(slot, start, block, self.blocks)?;
+        self.memory.slab.host()?.save(slot, start, block);
         Ok(())
     }
 
     fn restore(&mut self, slot: usize, start: usize, block: usize) -> Result<(), ForwardError> {
-        self.slab.check_block(slot, start, block, self.blocks)?;
-        self.slab.host()?.restore(slot, start, block);
+        self.memory.slab.check_block(slot, start, block, self.blocks)?;
+        self.memory.slab.host()?.restore(slot, start, block);
         Ok(())
     }
 
     fn release(&mut self, slot: usize) {
-        if slot < self.slab.layout().slots {
-            self.slab.release(slot);
+        if slot < self.memory.slab.layout().slots {
+            self.memory.slab.release(slot);
         }
     }
 }
@@ -434,36 +302,6 @@ fn builder(
         .map_err(plain)?
         .with_execution_providers([provider])
         .map_err(plain)
-}
-
-/// Binds a tensor of our own as an input and keeps it, to change its numbers between runs.
-fn owned<T, const N: usize>(
-    io: &mut IoBinding,
-    name: &str,
-    shape: [usize; N],
-    data: Vec<T>,
-) -> Result<Tensor<T>, ort::Error>
-where
-    T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static,
-{
-    let tensor = Tensor::from_array((shape, data))?;
-    io.bind_input(name, &tensor)?;
-    Ok(tensor)
-}
-
-/// Binds a view of the slab as an input without the copy that [`IoBinding::bind_input`] makes of borrowed memory.
-fn bind_in_place(
-    io: &mut IoBinding,
-    name: &str,
-    tensor: *const ort::sys::OrtValue,
-) -> Result<(), ort::Error> {
-    let name = CString::new(name).map_err(|_| ort::Error::new("a tensor's name holds a zero byte"))?;
-    // SAFETY: the binding, the name and the tensor are alive; ONNX Runtime takes its own reference to the tensor, whose
-    // memory (the slab) outlives the binding.
-    unsafe {
-        let status = (ort::api().BindInput)(io.ptr_mut(), name.as_ptr(), tensor);
-        ort::Error::result_from_status(status)
-    }
 }
 
 /// Checks the names of a graph's inputs and outputs, so that a foreign file fails at load and in words.

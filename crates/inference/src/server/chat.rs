@@ -2,6 +2,7 @@
 
 use super::answer::{Head, Shape, TokenNames, streamed, to_json, whole};
 use super::{App, Refusal, body, model_name, off_thread, request};
+use crate::adapters::AdapterLease;
 use crate::engine::{Request, ScoredToken};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -31,7 +32,7 @@ pub(super) async fn chat(
         let turns: Vec<(&str, &str)> = turns.iter().map(|(role, text)| (*role, text.as_str())).collect();
         let prompt = model.prompter.chat(&turns)?;
         let events = model.engine.submit(Request {
-            adapter: 0,
+            adapter: AdapterLease::default(),
             constraint: None,
             scope: request::scope(
                 chat.cache_salt.as_deref(),

@@ -2,6 +2,7 @@
 
 use super::answer::{Head, Shape, TokenNames, streamed, to_json, whole};
 use super::{App, Refusal, body, model_name, off_thread, request};
+use crate::adapters::AdapterLease;
 use crate::engine::{Request, ScoredToken};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -43,7 +44,7 @@ pub(super) async fn completions(
         };
         let max_tokens = completion.sampling.max_tokens.or(Some(DEFAULT_MAX_TOKENS));
         let events = model.engine.submit(Request {
-            adapter: 0,
+            adapter: AdapterLease::default(),
             constraint: None,
             scope: request::scope(completion.cache_salt.as_deref(), 0),
             prompt,

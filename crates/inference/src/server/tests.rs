@@ -1,4 +1,5 @@
 use super::*;
+use crate::adapters::AdapterLease;
 use crate::engine::{Engine, EngineOptions};
 use crate::load::ChatModel;
 use crate::models::registry::{Known, Loaded};
@@ -42,6 +43,7 @@ fn paper_model(name: &str, step_time: Duration, metrics: Arc<Metrics>) -> ChatMo
         "{% for m in messages %}{{ m.role }}:{{ m.content }}{% if not loop.last %}\n{% endif %}{% endfor %}";
     let template = ChatTemplate::parse(source, "", "").unwrap();
     ChatModel {
+        adapters: None,
         name: name.into(),
         engine: Engine::start(Box::new(model), options).unwrap(),
         prompter: Prompter::new(tokenizer, Some(template), &TokenizerInfo::default()),
@@ -372,13 +374,13 @@ async fn an_engine_that_breaks_ends_the_server_with_its_reason() {
         max_tokens: None,
         sampling: crate::sampler::Settings::default(),
         stop: Vec::new(),
-        adapter: 0,
+        adapter: AdapterLease::default(),
         constraint: None,
         scope: crate::engine::CacheScope::default(),
     };
     let _stream = engine.submit(request).unwrap();
     let prompter = Prompter::new(byte_tokenizer(), None, &TokenizerInfo::default());
-    let model = Mutex::new(Some(ChatModel { name: "paper".into(), engine, prompter }));
+    let model = Mutex::new(Some(ChatModel { name: "paper".into(), engine, adapters: None, prompter }));
     let app = Arc::new(app_with(vec![known("paper", true)], move |_| model.lock().unwrap().take().unwrap()));
     let ended =
         tokio::time::timeout(Duration::from_secs(5), run(app, listener, std::future::pending())).await;
