@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { askBox, ChatError, chatEvent, listenAgain, stopAnswer } from '../src/api/chat'
-import type { ChatEvent } from '../src/api/events'
+import { askBox, ChatError, chatEvent, listenAgain, stopAnswer, type ChatEvent } from '../src/api/chat'
 
 function answering(body: string | string[], init: ResponseInit = { headers: { 'content-type': 'text/event-stream' } }): typeof fetch {
   const encoder = new TextEncoder()

@@ -3,7 +3,10 @@
 // `chat/follow.ts`.
 
 import { SseParser } from '../chat/sse'
-import type { ChatEvent, ChatRequest } from './events'
+import type { components } from './schema'
+
+export type ChatRequest = components['schemas']['ChatRequest']
+export type ChatEvent = components['schemas']['ChatEvent']
 
 /** Where one stands in an answer: its name on the box, and the number of the last event that is here. */
 export interface Point {

@@ -2,7 +2,9 @@
 // nobody looks.
 
 import { reactive } from 'vue'
-import type { StatusBody } from '../api/events'
+import type { components } from '../api/schema'
+
+export type StatusBody = components['schemas']['Status']
 
 /** What a member needs to tell apart. */
 export type BoxState = 'unknown' | 'ready' | 'starting' | 'down' | 'unreachable'

@@ -8,7 +8,7 @@
 // Only the last answer can be "writing". While it is, `run` says where it stands on the box, so that a reload goes on
 // there. Whoever holds the stream may move it (`running.ts`); nobody else.
 
-import type { ChatEvent } from '../api/events'
+import type { ChatEvent } from '../api/chat'
 import type { AnswerState, Conversation, Message } from './types'
 
 const TITLE_CHARS = 60

@@ -7,8 +7,7 @@
 //
 // Events are numbered without a gap. What comes twice is passed over; where one is missing, it is asked for again.
 
-import { askBox, ChatError, isAbort, listenAgain, type Heard, type Line, type Point } from '../api/chat'
-import type { ChatEvent, ChatRequest } from '../api/events'
+import { askBox, ChatError, isAbort, listenAgain, type ChatEvent, type ChatRequest, type Heard, type Line, type Point } from '../api/chat'
 import { wake } from '../wake'
 
 /** What happens next to an answer: an event, each exactly once, or how the connection is. */

@@ -1,8 +1,7 @@
 // The answers that are being written, also those of conversations that are not on the screen: each has one stream.
 
 import { reactive } from 'vue'
-import { ChatError, isAbort, stopAnswer, type Point } from '../api/chat'
-import type { ChatEvent, ChatRequest } from '../api/events'
+import { ChatError, isAbort, stopAnswer, type ChatEvent, type ChatRequest, type Point } from '../api/chat'
 import { codeOf } from '../errors'
 import { language } from '../i18n'
 import { wake } from '../wake'
