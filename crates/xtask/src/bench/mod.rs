@@ -1,11 +1,12 @@
 //! `cargo xtask bench …`: figures about the real box, beside those of others where they can be had.
 
+mod capacity;
 mod engine;
 pub(crate) mod llama_server;
 mod load;
 mod report;
 mod restart;
-mod serve;
+pub(crate) mod serve;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -18,6 +19,8 @@ pub(crate) enum Bench {
     Engine(engine::Args),
     /// A hundred members at once, beside llama.cpp's server on the same file
     Serve(serve::Args),
+    /// How many members machines of some classes would serve, computed from steps measured here
+    Capacity,
     /// Members against any server that speaks the OpenAI wire
     Load(load::Args),
     /// Kill the engine under load and count the seconds until the box answers again
@@ -28,6 +31,7 @@ pub(crate) fn command(bench: Bench) -> Result<()> {
     match bench {
         Bench::Engine(args) => engine::command(&args),
         Bench::Serve(args) => serve::command(&args),
+        Bench::Capacity => capacity::command(),
         Bench::Load(args) => load::command(&args),
         Bench::Restart(args) => restart::command(&args),
     }
