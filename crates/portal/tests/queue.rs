@@ -3,10 +3,12 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use banyan_portal::{PortalConfig, Quota};
-use common::{ALONE, Act, Engine, TestBox, api_question, by, events, form, whole};
+use common::{ALONE, Act, Engine, TestBox, api_question, by, events, form, send_to, whole};
 use http::Request;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -69,6 +71,61 @@ async fn a_question_is_received_and_has_its_place_at_once_whatever_the_engine_do
     assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
     assert_eq!((read[0].0, &read[0].1["type"]), (0, &json!("started")));
     assert_eq!(read[1], (1, json!({"type":"queued","place":1,"expected_s":null})));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_members_have_their_place_within_200_ms_while_every_core_computes() {
+    let (site, _engine) = one_place(|_| {}, [Act::SayForEver("word ")]).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let busy: Vec<_> = (0..cores)
+        .map(|_| {
+            let over = over.clone();
+            std::thread::spawn(move || while !over.load(Ordering::Relaxed) {})
+        })
+        .collect();
+    let asking: Vec<_> = (0..100)
+        .map(|member| {
+            let address = site.address;
+            tokio::spawn(async move {
+                sleep(Duration::from_millis(20 * u64::from(member))).await;
+                let asked = Instant::now();
+                let mut body = send_to(address, by(member, api_question("Hi"))).await.into_body();
+                read_until(&mut body, "queued").await;
+                (asked.elapsed(), body)
+            })
+        })
+        .collect();
+    let mut waits = Vec::new();
+    let mut held = Vec::new();
+    for asked in asking {
+        let (wait, body) = asked.await.unwrap();
+        waits.push(wait);
+        held.push(body);
+    }
+    over.store(true, Ordering::Relaxed);
+    busy.into_iter().for_each(|thread| thread.join().unwrap());
+    waits.sort_unstable();
+    println!("received: p50 {:?}, p95 {:?}, most {:?}", waits[49], waits[94], waits[99]);
+    assert!(waits[94] < Duration::from_millis(200), "p95 {:?}", waits[94]);
+}
+
+#[tokio::test]
+async fn a_question_whose_engine_died_goes_before_those_who_wait() {
+    let (site, engine) = one_place(|_| {}, [Act::Hang]).await;
+    let mut first = site.send(by(1, api_question("First"))).await.into_body();
+    read_until(&mut first, "queued").await;
+    let mut second = site.send(by(2, api_question("Second"))).await.into_body();
+    read_until(&mut second, "queued").await;
+    sleep(Duration::from_millis(50)).await;
+    engine.die();
+    read_until(&mut first, "notice").await;
+    let back = Engine::start(&site.dir.path().join("infer.sock"), []);
+    *back.health.lock().unwrap() = ALONE;
+    read_until(&mut first, "done").await;
+    read_until(&mut second, "done").await;
+    let asked = back.questions();
+    assert!(asked[0].contains("First") && asked[1].contains("Second"), "{asked:?}");
 }
 
 #[tokio::test]
