@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::paths::{PathError, Paths};
-use crate::{ask, key, model};
+use crate::{ask, engine, key, model};
 
 /// An assistant that a community owns: runs on this box, with no internet.
 #[derive(Debug, Parser)]
@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Keys for programs that use the box through the OpenAI API
     #[command(subcommand)]
     Key(key::Command),
+    /// Engines on other machines that help to answer
+    #[command(subcommand)]
+    Engine(engine::Command),
     /// Start one worker afresh: `node` (the page) or `infer` (the engine)
     Restart {
         /// Its name, as in `banyan status`

@@ -7,13 +7,15 @@ use anyhow::Result;
 use banyan_inference::{providers, runtime};
 use banyan_modelpack::{Pack, Store};
 use banyan_openai::{Client, HealthStatus};
+use banyan_portal::EngineState;
 use nix::sys::statvfs::statvfs;
 
 use crate::paths::Paths;
 use crate::profile::{self, Profile};
 use crate::settings::Settings;
 use crate::status::{self, Status, WorkerState};
-use crate::{address, model};
+use crate::tuning::{self, Machine};
+use crate::{address, engine, model};
 
 /// Below this the box cannot write what it has to; logs, settings and a small model need about so much.
 const DISK_AT_LEAST: u64 = 200_000_000;
@@ -69,10 +71,16 @@ pub(crate) fn command(paths: &Paths) -> Result<ExitCode> {
     let choice = model::choose(&opened, &settings.as_ref().cloned().unwrap_or_default().models);
     tell(Check { what: "answers", found: served(&choice.chat) });
     tell(Check { what: "embeddings", found: served(&choice.embedding) });
+    for found in tuned(paths, &opened) {
+        tell(Check { what: "tuning", found });
+    }
     tell(Check { what: "memory", found: memory(&opened, choice.chat.as_deref().ok()) });
     tell(Check { what: "address", found: page(running.as_ref(), profile.as_ref().ok()) });
     for found in workers(paths, running.as_ref()) {
         tell(Check { what: "workers", found });
+    }
+    for found in engines(paths, settings.as_ref().ok(), running.is_some()) {
+        tell(Check { what: "engines", found });
     }
     if problems == 0 {
         println!("\nNothing is wrong.");
@@ -174,6 +182,26 @@ fn served(choice: &Result<&str, String>) -> Found {
     }
 }
 
+/// What was tuned, and for which models it does not hold here.
+fn tuned(paths: &Paths, packs: &[&Pack]) -> Vec<Found> {
+    let Ok(library) = paths.ort_library() else { return Vec::new() };
+    let machine = Machine::this(&library);
+    let of = |pack: &&Pack| {
+        let name = &pack.manifest().name;
+        match tuning::find(&paths.tuning(), &machine, pack) {
+            tuning::Found::Never => None,
+            tuning::Found::Fits(tuned) => Some(Fine(format!(
+                "{name}: threads {}, {} answers at the same time, prompts by {} tokens",
+                tuned.threads, tuned.slots, tuned.chunk
+            ))),
+            tuning::Found::Stale(why) => Some(Note(format!(
+                "what was tuned for {name} is not used: {why}; measure anew with `banyan model tune {name}`"
+            ))),
+        }
+    };
+    packs.iter().filter_map(of).collect()
+}
+
 fn memory(packs: &[&Pack], chat: Option<&str>) -> Found {
     let Some(available) = available_memory() else { return Note("how much is free is unknown".into()) };
     let weights = packs
@@ -243,5 +271,37 @@ fn workers(paths: &Paths, running: Option<&Status>) -> Vec<Found> {
         Ok(_) => Fine("the engine's socket answers".into()),
         Err(error) => problem(format!("{error:#}"), "it comes back by itself; else `banyan restart infer`"),
     });
+    found
+}
+
+/// The engines on other machines; nothing where the box answers alone.
+fn engines(paths: &Paths, settings: Option<&Settings>, runs: bool) -> Vec<Found> {
+    let Some(settings) = settings.filter(|settings| !settings.engines.is_empty()) else { return Vec::new() };
+    let specs = engine::specs(paths, settings);
+    let refused = specs.into_iter().filter_map(Result::err);
+    let mut found: Vec<Found> =
+        refused.map(|reason| problem(reason, "mend the file, then `banyan restart node`")).collect();
+    if !runs {
+        return found;
+    }
+    let views = match crate::on_one_thread(status::engines(paths)) {
+        Ok(views) => views.unwrap_or_default(),
+        Err(error) => {
+            found.push(problem(format!("{error:#}"), "`banyan restart node`"));
+            return found;
+        }
+    };
+    // The first is the box's own, which stands among the workers.
+    found.extend(views.iter().skip(1).map(|view| {
+        let words = format!("{} at {} is {}", view.name, view.address, engine::state(view));
+        match view.state {
+            EngineState::Ready => Fine(words),
+            EngineState::Away => problem(
+                words,
+                "it is used again by itself once it answers; `banyan engine remove NAME` if it will not",
+            ),
+            EngineState::Unseen | EngineState::Trial | EngineState::Loading => Note(words),
+        }
+    }));
     found
 }

@@ -4,6 +4,7 @@ mod address;
 mod ask;
 mod cli;
 mod doctor;
+mod engine;
 mod huge_pages;
 mod infer;
 mod key;
@@ -16,6 +17,7 @@ mod run;
 mod settings;
 mod status;
 mod supervisor;
+mod tuning;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -56,6 +58,7 @@ fn dispatch(paths: &Paths, command: Command) -> Result<ExitCode> {
         Command::Ask(args) => on_one_thread(ask::command(paths, args))?,
         Command::Model(command) => model::command(paths, command)?,
         Command::Key(command) => key::command(paths, &command)?,
+        Command::Engine(command) => engine::command(paths, command)?,
         Command::Restart { worker } => on_one_thread(status::restart_command(paths, &worker))?,
         Command::Node { listen, supervised_by } => {
             tie(supervised_by, c"banyan-node")?;

@@ -7,14 +7,15 @@ use anyhow::{Context, Result};
 use axum::routing::get;
 use axum::{Json, Router};
 use banyan_openai::{Health, HealthStatus};
-use banyan_portal::{Portal, PortalConfig};
+use banyan_portal::{EngineSpec, Portal, PortalConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::cli::Listen;
 use crate::infer::open_socket;
 use crate::paths::Paths;
-use crate::{address, lifeline};
+use crate::settings::Settings;
+use crate::{address, engine, lifeline};
 
 pub(crate) async fn serve(paths: &Paths, listen: Listen) -> Result<()> {
     let listener = match listen {
@@ -26,12 +27,17 @@ pub(crate) async fn serve(paths: &Paths, listen: Listen) -> Result<()> {
     let listening = listener.local_addr()?;
     let config = PortalConfig {
         public_url: Some(address::Page::at(listening).url()),
+        engines: other_engines(paths),
         ..PortalConfig::new(paths.engine_socket(), &paths.data)
     };
+    let portal = Portal::new(config);
     let own_socket = open_socket(paths.node_socket()).await?;
-    let health = Router::new().route("/health", get(move || async move { Json(look(listening).await) }));
+    let of_portal = portal.clone();
+    let questions = Router::new()
+        .route("/health", get(move || async move { Json(look(listening).await) }))
+        .route("/engines", get(move || async move { Json(of_portal.engine_views()) }));
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(own_socket, health).await {
+        if let Err(error) = axum::serve(own_socket, questions).await {
             tracing::error!(%error, "the supervisor cannot ask any more how the node is, and will replace it");
         }
     });
@@ -41,8 +47,18 @@ pub(crate) async fn serve(paths: &Paths, listen: Listen) -> Result<()> {
             std::future::pending::<()>().await;
         }
     };
-    banyan_portal::serve(listener, Portal::new(config), stop).await;
+    banyan_portal::serve(listener, portal, stop).await;
     Ok(())
+}
+
+/// A mistake in the settings takes help away, never the box's own answers; `banyan doctor` says it too.
+fn other_engines(paths: &Paths) -> Vec<EngineSpec> {
+    let settings = Settings::load(&paths.settings()).unwrap_or_else(|error| {
+        tracing::error!("{error}");
+        Settings::default()
+    });
+    let specs = engine::specs(paths, &settings).into_iter();
+    specs.filter_map(|spec| spec.inspect_err(|reason| tracing::error!("{reason}")).ok()).collect()
 }
 
 /// What the API looks like, for programs that write clients.

@@ -1,9 +1,12 @@
 //! `settings.toml` in the data folder: what this one box was told, as distinct from what its kind of board is like.
 
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use banyan_openai::HttpAddress;
+use banyan_portal::OWN_ENGINE;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +17,8 @@ pub(crate) enum SettingsError {
     Write { path: PathBuf, source: std::io::Error },
     #[error("the settings {} are wrong: {source}. Without the file the box works with its defaults", path.display())]
     Format { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("the settings {} name two engines \"{name}\"; give one of them another name", path.display())]
+    NameTwice { path: PathBuf, name: String },
 }
 
 /// All settings; an absent file means all defaults.
@@ -21,9 +26,12 @@ pub(crate) enum SettingsError {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     pub(crate) models: ModelSettings,
+    /// Engines on other machines that help the box's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) engines: Vec<EngineSettings>,
 }
 
-/// Which models serve; absent means the first of that kind in name order.
+/// Which models serve; absent means the first of that kind in name order. All others come when a request names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ModelSettings {
@@ -31,16 +39,79 @@ pub(crate) struct ModelSettings {
     pub(crate) chat: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) embedding: Option<String>,
+    /// Re-ranks when a request names no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reranker: Option<String>,
+    /// MiB that all models together may take; absent means three quarters of what is free at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory_mib: Option<u64>,
+    /// Models that are loaded at the start and stay, beside the two defaults.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) keep_loaded: Vec<String>,
+}
+
+/// An engine on another machine that speaks the OpenAI API: a second box, vLLM, llama.cpp's server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EngineSettings {
+    /// What stewards call it.
+    #[serde(deserialize_with = "name")]
+    pub(crate) name: String,
+    /// `http://HOST:PORT`
+    #[serde(deserialize_with = "address", serialize_with = "as_text")]
+    pub(crate) url: HttpAddress,
+    /// The file with the key that it wants; a relative path lies in the data folder. The key itself does not belong into
+    /// the settings, which people show to each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) api_key_file: Option<PathBuf>,
+    /// The most questions that it gets at the same time; absent means as many as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) slots: Option<NonZeroUsize>,
+    /// Its name for the model that answers members; absent means the first that it lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+}
+
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
+        return Err(D::Error::custom(
+            "an engine's name is a short text on one line, with no space around it",
+        ));
+    }
+    Ok(name)
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HttpAddress, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+fn as_text<S: Serializer>(address: &HttpAddress, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(address)
 }
 
 impl Settings {
     pub(crate) fn load(path: &Path) -> Result<Settings, SettingsError> {
         match std::fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|source| SettingsError::Format { path: path.to_owned(), source: Box::new(source) }),
+            Ok(text) => {
+                let settings: Settings = toml::from_str(&text).map_err(|source| SettingsError::Format {
+                    path: path.to_owned(),
+                    source: Box::new(source),
+                })?;
+                match settings.name_twice() {
+                    Some(name) => Err(SettingsError::NameTwice { path: path.to_owned(), name }),
+                    None => Ok(settings),
+                }
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Settings::default()),
             Err(source) => Err(SettingsError::Read { path: path.to_owned(), source }),
         }
+    }
+
+    fn name_twice(&self) -> Option<String> {
+        let names = self.engines.iter().map(|engine| &engine.name);
+        let mut seen = std::collections::BTreeSet::from([OWN_ENGINE]);
+        names.filter(|name| !seen.insert(name)).next().cloned()
     }
 
     /// Writes whole or not at all, and onto the disk: power may go at any instruction.
@@ -78,5 +149,51 @@ mod tests {
         std::fs::write(&path, "[models]\nchatt = \"x\"\n").unwrap();
         let message = Settings::load(&path).unwrap_err().to_string();
         assert!(message.contains("chatt") && message.contains("settings.toml"), "{message}");
+    }
+
+    #[test]
+    fn engines_come_back_as_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.toml");
+        let text = "[[engines]]\nname = \"hall\"\nurl = \"http://192.168.1.20:8000/v1\"\n\
+                    api_key_file = \"keys/hall\"\nslots = 4\nmodel = \"qwen\"\n\n\
+                    [[engines]]\nname = \"attic\"\nurl = \"http://10.0.0.2\"\n";
+        std::fs::write(&path, text).unwrap();
+        let settings = Settings::load(&path).unwrap();
+        assert_eq!(settings.engines[0].url.to_string(), "http://192.168.1.20:8000");
+        assert_eq!(settings.engines[1].slots, None);
+        settings.save(&path).unwrap();
+        assert_eq!(Settings::load(&path).unwrap(), settings);
+    }
+
+    #[test]
+    fn a_mistake_in_an_engine_is_named_with_its_field() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.toml");
+        let cases = [
+            ("url = \"http://h\"", "name"),
+            ("name = \"a\"", "url"),
+            ("name = \"a\"\nurl = \"https://h\"", "does not speak"),
+            ("name = \"a\"\nurl = \"h:1\"", "url = "),
+            ("name = \" a\"\nurl = \"http://h\"", "name = "),
+            ("name = \"a\"\nurl = \"http://h\"\nslots = 0", "slots = 0"),
+            ("name = \"a\"\nurl = \"http://h\"\nslots = \"four\"", "slots = "),
+            ("name = \"a\"\nurl = \"http://h\"\napi_key = \"secret\"", "api_key_file"),
+        ];
+        for (fields, named) in cases {
+            std::fs::write(&path, format!("[[engines]]\n{fields}\n")).unwrap();
+            let message = Settings::load(&path).unwrap_err().to_string();
+            assert!(message.contains(named), "{fields}: {message}");
+        }
+    }
+
+    #[test]
+    fn two_engines_of_one_name_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.toml");
+        let one = "[[engines]]\nname = \"hall\"\nurl = \"http://h\"\n";
+        std::fs::write(&path, one.repeat(2)).unwrap();
+        let message = Settings::load(&path).unwrap_err().to_string();
+        assert!(message.contains("hall") && message.contains("another name"), "{message}");
     }
 }

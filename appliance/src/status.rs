@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use banyan_openai::{Client, ClientError};
+use banyan_portal::EngineView;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
+use crate::engine;
 use crate::paths::Paths;
 use crate::supervisor::workers::STOPPED_WITHIN;
 
@@ -23,6 +25,9 @@ pub(crate) struct Status {
     /// Where the page is.
     pub(crate) address: String,
     pub(crate) workers: Vec<WorkerStatus>,
+    /// The engines that answer, as the node sees them; the supervisor does not know of them.
+    #[serde(default)]
+    pub(crate) engines: Vec<EngineView>,
 }
 
 /// One worker.
@@ -83,13 +88,21 @@ pub(crate) async fn ask(paths: &Paths) -> Result<Option<Status>> {
 
 /// `banyan status`
 pub(crate) async fn show(paths: &Paths, json: bool) -> Result<()> {
-    let Some(status) = ask(paths).await? else { bail!("{}", not_running(paths)) };
+    let Some(mut status) = ask(paths).await? else { bail!("{}", not_running(paths)) };
+    // A node that is away is among the workers.
+    status.engines = engines(paths).await.ok().flatten().unwrap_or_default();
     if json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
         print!("{}", table(&status, Timestamp::now()));
     }
     Ok(())
+}
+
+/// The engines as the running node sees them; `None` when no node runs.
+pub(crate) async fn engines(paths: &Paths) -> Result<Option<Vec<EngineView>>> {
+    let Some(body) = send(&paths.node_socket(), Method::GET, "/engines").await? else { return Ok(None) };
+    Ok(Some(serde_json::from_slice(&body).context("the node's answer is no list of engines")?))
 }
 
 /// `banyan stop`: asks, and waits until the box is gone.
@@ -139,15 +152,15 @@ async fn send(socket: &Path, method: Method, path: &str) -> Result<Option<Vec<u8
     let response = match Client::new(socket).forward(request).await {
         Ok(response) => response,
         Err(ClientError::NotRunning { .. }) => return Ok(None),
-        Err(error) => return Err(error).context("the supervisor did not answer"),
+        Err(error) => return Err(error).context("the box did not answer"),
     };
     let status = response.status();
-    let body = response.into_body().collect().await.context("the supervisor's answer was cut off")?;
+    let body = response.into_body().collect().await.context("the box's answer was cut off")?;
     if status == StatusCode::NOT_FOUND {
-        bail!("the supervisor knows no {path}");
+        bail!("the box knows no {path}");
     }
     if !status.is_success() {
-        bail!("the supervisor refused: {status}");
+        bail!("the box refused: {status}");
     }
     Ok(Some(body.to_bytes().to_vec()))
 }
@@ -170,6 +183,12 @@ fn table(status: &Status, now: Timestamp) -> String {
             line(format_args!("         restarts: {}; the last process: {last}", worker.restarts));
         }
     }
+    if status.engines.len() > 1 {
+        line(format_args!("Engines:"));
+        for view in &status.engines {
+            line(format_args!("  {:<16} {}", view.name, engine::state(view)));
+        }
+    }
     text
 }
 
@@ -183,6 +202,8 @@ fn ago(since: Timestamp, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use banyan_portal::{EngineState, OWN_ENGINE};
+
     use super::*;
 
     #[test]
@@ -203,6 +224,7 @@ mod tests {
             started_at: Some(at(0)),
             address: "http://192.168.1.5:8080".into(),
             workers: vec![worker("node", WorkerState::Ready, 0), worker("infer", WorkerState::Failed, 2)],
+            engines: vec![view(OWN_ENGINE, EngineState::Away), view("hall", EngineState::Ready)],
         };
         assert_eq!(
             table(&status, at(3725)),
@@ -210,8 +232,15 @@ mod tests {
                node   ready since 1h 2m 5s, process 12\n  \
                infer  cannot work since 1h 2m 5s, process 12\n         \
                  there is no model\n         \
-                 restarts: 2; the last process: it was killed (SIGKILL)\n"
+                 restarts: 2; the last process: it was killed (SIGKILL)\n\
+             Engines:\n  \
+               this box         away, 1 of 4 places taken\n  \
+               hall             ready, 1 of 4 places taken\n"
         );
+    }
+
+    fn view(name: &str, state: EngineState) -> EngineView {
+        EngineView { name: name.into(), address: String::new(), state, slots: 4, in_flight: 1, reason: None }
     }
 
     #[test]

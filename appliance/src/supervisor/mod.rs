@@ -287,6 +287,7 @@ impl<'a> Supervisor<'a> {
             started_at: Some(self.began_at),
             address: self.address.clone(),
             workers: workers.collect(),
+            engines: Vec::new(),
         }));
     }
 }
