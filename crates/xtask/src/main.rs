@@ -1,7 +1,7 @@
 //! `cargo xtask …`: everything a developer runs, in Rust, with nothing to install before it.
 //!
 //! Map: [`setup`] fetches what the box needs, pinned by hash ([`pins`]); [`web`] and [`packs`] prepare the page and
-//! the models; [`run`], [`mod@test`], [`check`] and [`mod@bench`] are the commands; [`running_box`] is a real box started for
+//! the models; [`run`], [`mod@test`], [`check`], [`lab`] and [`mod@bench`] are the commands; [`running_box`] is a real box started for
 //! tests and benches.
 //!
 //! What it does not do: it holds no rule of the product. Deleting this crate would change no answer of the box.
@@ -11,6 +11,7 @@ mod cache;
 mod check;
 mod fetch;
 mod fuzz;
+mod lab;
 mod openapi;
 mod packs;
 mod pins;
@@ -49,6 +50,9 @@ enum Command {
     /// Measure, and compare with others: prints RESULT lines
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// The real box in situations that no single machine has by itself
+    #[command(subcommand)]
+    Lab(lab::Lab),
     /// Run the property tests that feed hostile input for longer
     Fuzz(fuzz::Args),
     /// Write api/openapi.json from the Rust types and the web client's types from it
@@ -64,6 +68,7 @@ fn main() -> std::process::ExitCode {
         Command::Test(args) => test::command(&args),
         Command::Check => check::command(),
         Command::Bench(bench) => bench::command(bench),
+        Command::Lab(lab) => lab::command(lab),
         Command::Fuzz(args) => fuzz::command(&args),
         Command::Openapi => openapi::command(),
         Command::CleanCache => cache::clean(),

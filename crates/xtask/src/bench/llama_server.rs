@@ -107,7 +107,15 @@ pub(crate) struct Serve<'a> {
 impl LlamaServer {
     /// Starts it on a free port of this machine, and waits until it answers. Prompts are cached, as is its default.
     pub(crate) fn start(program: &Path, serve: Serve<'_>, log: &str) -> Result<LlamaServer> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        LlamaServer::start_on(LlamaServer::free_port()?, program, serve, log)
+    }
+
+    pub(crate) fn free_port() -> Result<u16> {
+        Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    }
+
+    /// The same on a port that is known, where it has been before.
+    pub(crate) fn start_on(port: u16, program: &Path, serve: Serve<'_>, log: &str) -> Result<LlamaServer> {
         let log = target_dir().join("xtask").join(log);
         fs::create_dir_all(log.parent().context("a log lies in a folder")?)?;
         let output = File::create(&log).with_context(|| format!("could not write {}", log.display()))?;

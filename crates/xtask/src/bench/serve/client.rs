@@ -14,6 +14,9 @@ use super::workload::Question;
 /// A server says nothing for so long only when it is broken.
 const SILENCE: Duration = Duration::from_secs(900);
 
+/// The cookie that a member is known by.
+const MEMBER: &str = "banyan_member=";
+
 /// Where to ask.
 #[derive(Clone, Default)]
 pub(crate) struct Server {
@@ -159,12 +162,23 @@ impl Client {
         answer
     }
 
+    /// A phone opens the page before its member asks, and is known by a cookie from then on.
+    fn visit(&self) -> Result<String, Box<dyn std::error::Error>> {
+        let response = self.agent.get(format!("{}/api/status", self.server.base)).call()?;
+        let mut set = response.headers().get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+        let cookie = set.find_map(|set| set.split(';').next().filter(|pair| pair.starts_with(MEMBER)));
+        Ok(cookie.ok_or("the portal gave no cookie to know the member by")?.to_owned())
+    }
+
     fn listen(
         &mut self,
         question: &Question,
         course: &Course,
         answer: &mut Answer,
     ) -> Result<Outcome, Box<dyn std::error::Error>> {
+        if self.server.wire == Wire::Portal && self.cookie.is_none() {
+            self.cookie = Some(self.visit()?);
+        }
         let (path, body) = match self.server.wire {
             Wire::OpenAi => ("/v1/chat/completions", openai_body(question)),
             Wire::Portal => {
@@ -183,9 +197,6 @@ impl Client {
             request = request.header("cookie", cookie);
         }
         let mut response = request.send(body.to_string())?;
-        if let Some(set) = response.headers().get("set-cookie").and_then(|value| value.to_str().ok()) {
-            self.cookie = set.split(';').next().map(str::to_owned);
-        }
         let status = response.status().as_u16();
         if status != 200 {
             let text = response.body_mut().read_to_string().unwrap_or_default();

@@ -62,7 +62,7 @@ impl Stage {
     pub(super) fn set(seed: u64, given: Option<&Path>) -> Result<Stage> {
         let ready = setup::for_run()?;
         let (banyan, models) = match given {
-            Some(banyan) => (std::path::absolute(banyan)?, packs_of(banyan, &ready)?),
+            Some(banyan) => (std::path::absolute(banyan)?, packs_of(banyan, &ready, &target_dir().join("xtask/bench-serve/packs"))?),
             None => {
                 web::build(&ready.node)?;
                 let banyan = run::build_release()?;
@@ -133,23 +133,22 @@ impl Stage {
     }
 }
 
-/// Packs as a given program makes them; those of the one given before give way.
-fn packs_of(banyan: &Path, ready: &Ready) -> Result<PathBuf> {
-    let data = target_dir().join("xtask/bench-serve/packs");
+/// Packs in `data` as a given program makes them; those of the one given before give way.
+pub(crate) fn packs_of(banyan: &Path, ready: &Ready, data: &Path) -> Result<PathBuf> {
     let (stamp, hash) = (data.join("made-by"), cache::sha256_of_file(banyan)?);
     if !cache::is_stamped(&stamp, &hash) {
         if data.exists() {
-            fs::remove_dir_all(&data)?;
+            fs::remove_dir_all(data)?;
         }
-        fs::create_dir_all(&data)?;
-        packs::import_into(&data, banyan, ready)?;
+        fs::create_dir_all(data)?;
+        packs::import_into(data, banyan, ready)?;
         cache::write_stamp(&stamp, &hash)?;
     }
     Ok(data.join("models"))
 }
 
 /// A profile with other values for some of its keys.
-fn resized(profile: &str, sizes: &[(&str, usize)]) -> Result<String> {
+pub(crate) fn resized(profile: &str, sizes: &[(&str, usize)]) -> Result<String> {
     let mut lines: Vec<String> = profile.lines().map(str::to_owned).collect();
     for (key, value) in sizes {
         let found = lines.iter_mut().find(|line| line.split('=').next().is_some_and(|k| k.trim() == *key));

@@ -16,6 +16,7 @@ const HAS_PASSAGE: f64 = 0.4;
 const PASSAGE_CHARACTERS: usize = 1800;
 
 /// The texts.
+#[derive(Clone)]
 pub(crate) struct Texts {
     pub(crate) policy: String,
     questions: Vec<String>,
