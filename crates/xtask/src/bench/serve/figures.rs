@@ -45,6 +45,8 @@ pub(crate) struct Window {
     pub(crate) received: Vec<f64>,
     pub(crate) ended: usize,
     pub(crate) refused: usize,
+    /// Asked and not ended when everybody hung up.
+    pub(crate) cut_off: usize,
     pub(crate) failed: Vec<String>,
     pub(crate) cached_share: f64,
 }
@@ -87,6 +89,7 @@ impl Window {
             }
             let heard = answer.pieces.iter().skip(1).zip(answer.gaps());
             window.gaps.extend(heard.filter(|(time, _)| within(**time)).map(|(_, gap)| gap));
+            window.cut_off += usize::from(answer.outcome == Outcome::HungUp && within(answer.asked));
             if !within(answer.ended) {
                 continue;
             }

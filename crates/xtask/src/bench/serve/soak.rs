@@ -38,7 +38,7 @@ pub(super) fn measure(stage: &Stage, args: &Args, report: &mut Report) -> Result
     }
     let received = percentile(&window.received, 0.95) * 1e3;
     let fairness = jain(&window.tokens_of);
-    let failed = window.failed.len() + window.refused;
+    let failed = window.failed.len() + window.refused + window.cut_off;
     let mib = |bytes: f64| bytes / 1_048_576.0;
     // The first third fills caches that have a limit.
     let settled: Vec<_> = measured.memory.iter().skip(measured.memory.len() / 3).copied().collect();

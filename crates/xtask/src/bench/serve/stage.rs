@@ -62,7 +62,10 @@ impl Stage {
     pub(super) fn set(seed: u64, given: Option<&Path>) -> Result<Stage> {
         let ready = setup::for_run()?;
         let (banyan, models) = match given {
-            Some(banyan) => (std::path::absolute(banyan)?, packs_of(banyan, &ready, &target_dir().join("xtask/bench-serve/packs"))?),
+            Some(banyan) => (
+                std::path::absolute(banyan)?,
+                packs_of(banyan, &ready, &target_dir().join("xtask/bench-serve/packs"))?,
+            ),
             None => {
                 web::build(&ready.node)?;
                 let banyan = run::build_release()?;
