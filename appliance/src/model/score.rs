@@ -47,7 +47,7 @@ pub(crate) fn command(paths: &Paths, store: &Store, args: &Args) -> Result<()> {
         return Ok(());
     }
     let mut scorer =
-        Scorer::open(pack.dir(), &ScoreOptions { ort_library: &ort_library, threads, window: 0 })?;
+        Scorer::open(pack.dir(), &ScoreOptions { ort_library: &ort_library, threads, window: 0, kv8: true })?;
     let score = scorer.perplexity(&text)?;
     let tokens = scorer.tokens(&text)?;
     if let Some(path) = &args.logits {

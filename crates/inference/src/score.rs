@@ -1,11 +1,12 @@
 //! A model without sampling: all positions' logits of a text, for parity, KL divergence and perplexity.
 
+use crate::config::EngineConfig;
+use crate::decoder::{self, Decoder};
 use crate::error::EngineError;
 use crate::forward::{Forward as _, LogitsWanted};
-use crate::kv::{Element, KvPlan};
-use crate::load;
-use crate::runner::{OrtRunner, RunnerOptions};
+use crate::runner::OrtRunner;
 use crate::sampler::LogSumExp;
+use crate::{load, providers};
 use std::path::Path;
 use tokenizers::Tokenizer;
 
@@ -21,6 +22,8 @@ pub struct ScoreOptions<'a> {
     pub threads: usize,
     /// Tokens of a window; 0 takes the model's own context, up to 2048.
     pub window: usize,
+    /// Whether keys and values are kept in 8 bits where the pack can, as the engine keeps them.
+    pub kv8: bool,
 }
 
 /// A decoder opened for measuring.
@@ -28,6 +31,8 @@ pub struct Scorer {
     runner: OrtRunner,
     tokenizer: Tokenizer,
     bos: Option<u32>,
+    /// Positions computed at a time.
+    chunk: usize,
     window: usize,
 }
 
@@ -46,21 +51,22 @@ impl Scorer {
         let pack = load::open_pack(dir)?;
         let environment = crate::runtime::load(options.ort_library)?;
         let window = if options.window == 0 { 2048 } else { options.window };
-        let layout = crate::decoder::layout(&pack, 1, window, Element::F32);
-        let manifest = pack.manifest();
-        let runner_options = RunnerOptions {
-            provider: crate::providers::CPU.into(),
+        let tokenizer = load::tokenizer(&pack)?;
+        // As many rows as positions of a chunk: the logits of both have the same room.
+        let config = EngineConfig {
             threads: options.threads.max(1),
             spin: true,
-            plan: KvPlan::exact(layout),
-            scales: None,
-            device_slab: false,
-            vocab: manifest.architecture.vocab,
-            scored: CHUNK,
+            slots: CHUNK,
+            capacity: window,
+            kv8: options.kv8,
+            ..EngineConfig::default()
         };
-        let runner = OrtRunner::open(&environment, &manifest.name, &pack.graph_path(), &runner_options)?;
+        let Decoder { runner, plan, .. } =
+            decoder::open(&environment, &pack, &config, providers::CPU, &tokenizer)?;
+        let manifest = pack.manifest();
         let bos = manifest.tokenizer.bos.filter(|_| manifest.tokenizer.add_bos);
-        Ok(Scorer { runner, tokenizer: load::tokenizer(&pack)?, bos, window: layout.capacity })
+        let (chunk, window) = (plan.layout.slots, plan.layout.capacity);
+        Ok(Scorer { runner, tokenizer, bos, chunk, window })
     }
 
     /// The tokens of a text, without a begin token.
@@ -78,10 +84,10 @@ impl Scorer {
         mut each: impl FnMut(usize, &[f32]),
     ) -> Result<(), EngineError> {
         let vocab = self.runner.vocab();
-        for (n, chunk) in tokens.chunks(CHUNK).enumerate() {
-            let logits = self.runner.prefill(0, n * CHUNK, chunk, 0, LogitsWanted::All)?;
+        for (n, chunk) in tokens.chunks(self.chunk).enumerate() {
+            let logits = self.runner.prefill(0, n * self.chunk, chunk, 0, LogitsWanted::All)?;
             for (i, row) in logits.chunks_exact(vocab).enumerate() {
-                each(n * CHUNK + i, row);
+                each(n * self.chunk + i, row);
             }
         }
         Ok(())

@@ -42,7 +42,7 @@ fn where_activations_are_not_rounded_a_batch_writes_the_very_words_that_are_writ
 
     const ROWS: usize = 5;
     const WORDS: usize = 20;
-    let text = scorer().tokens(TEXT).unwrap();
+    let text = scorer(false).tokens(TEXT).unwrap();
     let prompt = |row: usize| &text[7 * row..7 * row + 16 + row];
     let mut model = runner_of(&graph, ROWS, 64);
     let vocab = model.vocab();

@@ -1,9 +1,11 @@
 //! The real starter packs and the real runtime, for the integration tests.
 
+use banyan_inference::forward::{Forward, LogitsWanted};
 use banyan_inference::kv::{Element, KvLayout, KvPlan};
-use banyan_inference::runner::{OrtRunner, RunnerOptions};
+use banyan_inference::runner::{KvScales, OrtRunner, RunnerOptions};
 use banyan_inference::{EngineConfig, ScoreOptions, Scorer, runtime};
 use banyan_modelpack::Pack;
+use banyan_modelpack::graph::Variant;
 use std::path::{Path, PathBuf};
 
 pub(crate) const CHAT: &str = "smollm2-135m-instruct";
@@ -44,15 +46,32 @@ pub(crate) fn runner(slots: usize, capacity: usize) -> OrtRunner {
 
 /// The same, with the slab in this process' memory or in the provider's.
 pub(crate) fn runner_with(slots: usize, capacity: usize, device_slab: bool) -> OrtRunner {
-    open(&Pack::open(&pack(CHAT)).unwrap().graph_path(), slots, capacity, device_slab)
+    let options = RunnerOptions { device_slab, ..options(slots, capacity) };
+    open(&Pack::open(&pack(CHAT)).unwrap().graph_path(), &options)
 }
 
 /// A runner of another graph of the starter model.
 pub(crate) fn runner_of(graph: &Path, slots: usize, capacity: usize) -> OrtRunner {
-    open(graph, slots, capacity, false)
+    open(graph, &options(slots, capacity))
 }
 
-fn open(graph: &Path, slots: usize, capacity: usize, device_slab: bool) -> OrtRunner {
+/// A runner with a pool of `blocks` blocks, whose keys and values are kept in 8 bits or as computed.
+pub(crate) fn runner_with_pool(slots: usize, capacity: usize, blocks: usize, kv8: bool) -> OrtRunner {
+    let (mut options, model) = (options(slots, capacity), Pack::open(&pack(CHAT)).unwrap());
+    options.plan.blocks = blocks;
+    if !kv8 {
+        return open(&model.graph_path(), &options);
+    }
+    let tokens = scorer(false).tokens(TEXT).unwrap();
+    let mut plain = runner(1, tokens.len());
+    plain.prefill(0, 0, &tokens, 0, LogitsWanted::None).unwrap();
+    let step = |sizes: Vec<f32>| sizes.into_iter().map(|size| size * 1.15 / 127.0).collect();
+    options.scales = Some(KvScales(plain.channel_sizes().into_iter().map(step).collect()));
+    options.plan.layout.element = Element::I8;
+    open(&model.variant_path(Variant { adapters: false, kv8: true }).unwrap(), &options)
+}
+
+fn options(slots: usize, capacity: usize) -> RunnerOptions {
     let pack = Pack::open(&pack(CHAT)).unwrap();
     let a = &pack.manifest().architecture;
     let layout = KvLayout {
@@ -63,22 +82,26 @@ fn open(graph: &Path, slots: usize, capacity: usize, device_slab: bool) -> OrtRu
         capacity,
         element: Element::F32,
     };
-    let options = RunnerOptions {
+    RunnerOptions {
         provider: "cpu".into(),
         threads: 1,
         spin: false,
         plan: KvPlan::exact(layout),
         scales: None,
-        device_slab,
+        device_slab: false,
         vocab: a.vocab,
         scored: 64,
-    };
-    OrtRunner::open(&runtime::load(&ort_library()).unwrap(), CHAT, graph, &options).unwrap()
+    }
 }
 
-pub(crate) fn scorer() -> Scorer {
+fn open(graph: &Path, options: &RunnerOptions) -> OrtRunner {
+    OrtRunner::open(&runtime::load(&ort_library()).unwrap(), CHAT, graph, options).unwrap()
+}
+
+/// A scorer of the starter model, with keys and values in 8 bits or as computed.
+pub(crate) fn scorer(kv8: bool) -> Scorer {
     let library = ort_library();
-    Scorer::open(&pack(CHAT), &ScoreOptions { ort_library: &library, threads: 1, window: 512 }).unwrap()
+    Scorer::open(&pack(CHAT), &ScoreOptions { ort_library: &library, threads: 1, window: 512, kv8 }).unwrap()
 }
 
 /// A configuration small enough for a test machine.

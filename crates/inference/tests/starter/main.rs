@@ -6,4 +6,5 @@
 mod batched;
 mod common;
 mod engine;
+mod memory;
 mod runner;

@@ -20,13 +20,13 @@ fn mean_divergence(truth: &[Vec<f32>], other: &[Vec<f32>]) -> f64 {
 /// Logits after each token, computed alone.
 fn alone(tokens: &[u32]) -> Vec<Vec<f32>> {
     let mut rows = Vec::new();
-    scorer().each_logits(tokens, |_, row| rows.push(row.to_vec())).unwrap();
+    scorer(false).each_logits(tokens, |_, row| rows.push(row.to_vec())).unwrap();
     rows
 }
 
 #[test]
 fn rows_of_a_batch_that_join_at_different_times_compute_what_they_compute_alone() {
-    let text = scorer().tokens(TEXT).unwrap();
+    let text = scorer(false).tokens(TEXT).unwrap();
     let (a, b) = (&text[..60], &text[30..80]);
     let (truth_a, truth_b) = (alone(a), alone(b));
     let mut model = runner(3, 128);
@@ -55,7 +55,7 @@ fn rows_of_a_batch_that_join_at_different_times_compute_what_they_compute_alone(
 
 #[test]
 fn a_prompt_in_chunks_is_the_prompt_at_once() {
-    let tokens = scorer().tokens(TEXT).unwrap();
+    let tokens = scorer(false).tokens(TEXT).unwrap();
     let mut model = runner(1, 128);
     let whole = model.prefill(0, 0, &tokens[..70], 0, LogitsWanted::Last).unwrap().to_vec();
     model.prefill(0, 0, &tokens[..33], 0, LogitsWanted::None).unwrap();
@@ -68,7 +68,7 @@ fn a_prompt_in_chunks_is_the_prompt_at_once() {
 
 #[test]
 fn an_idle_row_between_two_others_changes_neither() {
-    let tokens = scorer().tokens(TEXT).unwrap();
+    let tokens = scorer(false).tokens(TEXT).unwrap();
     let mut model = runner(3, 128);
     let vocab = model.vocab();
     for (slot, from) in [(0, 0), (1, 5), (2, 10)] {
@@ -87,7 +87,7 @@ fn an_idle_row_between_two_others_changes_neither() {
 
 #[test]
 fn a_moved_row_goes_on_where_it_was() {
-    let tokens = scorer().tokens(TEXT).unwrap();
+    let tokens = scorer(false).tokens(TEXT).unwrap();
     let mut model = runner(3, 128);
     model.prefill(2, 0, &tokens[..40], 0, LogitsWanted::None).unwrap();
     model.prefill(0, 0, &tokens[50..90], 0, LogitsWanted::None).unwrap();
@@ -99,7 +99,7 @@ fn a_moved_row_goes_on_where_it_was() {
 
 #[test]
 fn a_slab_that_the_provider_allocated_computes_like_our_own() {
-    let tokens = scorer().tokens(TEXT).unwrap();
+    let tokens = scorer(false).tokens(TEXT).unwrap();
     let [own, provided] = [false, true].map(|device_slab| {
         let mut model = runner_with(2, 64, device_slab);
         assert_eq!(model.move_row(1, 0, 1).is_ok(), model.moves_rows());
@@ -127,7 +127,7 @@ fn sizes_beyond_the_slab_are_refused_before_the_runtime_sees_them() {
 
 #[test]
 fn the_starter_model_foresees_plain_english() {
-    let measured = scorer().perplexity(TEXT).unwrap();
+    let measured = scorer(false).perplexity(TEXT).unwrap();
     println!("perplexity {:.3} over {} tokens", measured.perplexity, measured.tokens);
     assert!((4.0..40.0).contains(&measured.perplexity), "{measured:?}");
 }
