@@ -6,7 +6,8 @@ use crate::engine::{Event, EventStream, Finish, ScoredToken};
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse as _, Response};
 use banyan_openai::{ApiError, FinishReason, PromptTokensDetails, Usage, sse};
-use futures_util::stream;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream, SelectAll, select_all};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
@@ -34,44 +35,85 @@ impl Head {
     }
 }
 
-/// The JSON of one kind of answer.
+/// The JSON of one kind of answer. A request may ask for several answers; `index` says which one is meant.
 pub(super) trait Shape: Send + 'static {
     /// The first chunk of a stream, when there is one before any text.
-    fn opening(&mut self) -> Option<String>;
-    /// A chunk with more text.
-    fn piece(&mut self, text: String, scored: Vec<ScoredToken>) -> String;
-    /// The chunk that says why the answer ended.
-    fn ending(&mut self, finish: FinishReason) -> String;
+    fn opening(&mut self, index: usize) -> Option<String>;
+    /// Chunks with more text; none when it is held back.
+    fn piece(&mut self, index: usize, text: String, scored: Vec<ScoredToken>) -> Vec<String>;
+    /// What was held back, and the chunk that says why the answer ended.
+    fn ending(&mut self, index: usize, finish: FinishReason) -> Vec<String>;
     /// The chunk with the usage.
     fn usage(&mut self, usage: Usage) -> String;
-    /// The whole answer.
-    fn whole(self, text: String, scored: Vec<ScoredToken>, finish: FinishReason, usage: Usage) -> String;
+    /// The whole answers.
+    fn whole(self, answers: Vec<Answer>, usage: Usage) -> String;
 }
 
-/// Answers with one JSON value.
-pub(super) async fn whole<S: Shape>(mut events: EventStream, shape: S) -> Result<Response, Refusal> {
-    let (mut text, mut all) = (String::new(), Vec::new());
-    loop {
-        match events.next().await {
-            Some(Event::Piece { text: more, scored }) => {
-                text.push_str(&more);
-                all.extend(scored);
-            }
-            Some(Event::Done { finish, prompt_tokens, completion_tokens, cached_tokens }) => {
-                let usage = usage(prompt_tokens, completion_tokens, cached_tokens);
-                return Ok(json(shape.whole(text, all, reason(finish), usage)));
-            }
-            Some(Event::Failed(reason)) => return Err(Refusal(ApiError::internal(reason))),
-            None => return Err(Refusal(broke_off())),
+/// One whole answer.
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) scored: Vec<ScoredToken>,
+    pub(super) finish: FinishReason,
+}
+
+/// What all answers of a request cost together. Their prompt is the same one and counts once.
+#[derive(Default)]
+struct Cost {
+    prompt: usize,
+    completion: usize,
+    cached: usize,
+}
+
+impl Cost {
+    fn add(&mut self, prompt: usize, completion: usize, cached: usize) {
+        self.prompt = prompt;
+        self.completion += completion;
+        self.cached = self.cached.max(cached);
+    }
+
+    fn usage(&self) -> Usage {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let details = PromptTokensDetails { cached_tokens: count(self.cached) };
+        Usage {
+            prompt_tokens_details: Some(details),
+            ..Usage::new(count(self.prompt), count(self.completion))
         }
     }
 }
 
+/// Answers with one JSON value.
+pub(super) async fn whole<S: Shape>(streams: Vec<EventStream>, shape: S) -> Result<Response, Refusal> {
+    let (mut answers, mut cost) = (Vec::with_capacity(streams.len()), Cost::default());
+    // One after the other: the engine keeps and joins what is not read yet.
+    for mut events in streams {
+        let (mut text, mut all) = (String::new(), Vec::new());
+        let finish = loop {
+            match events.next().await {
+                Some(Event::Piece { text: more, scored }) => {
+                    text.push_str(&more);
+                    all.extend(scored);
+                }
+                Some(Event::Done { finish, prompt_tokens, completion_tokens, cached_tokens }) => {
+                    cost.add(prompt_tokens, completion_tokens, cached_tokens);
+                    break reason(finish);
+                }
+                Some(Event::Failed(reason)) => return Err(Refusal(ApiError::internal(reason))),
+                None => return Err(Refusal(broke_off())),
+            }
+        };
+        answers.push(Answer { text, scored: all, finish });
+    }
+    Ok(json(shape.whole(answers, cost.usage())))
+}
+
 /// Answers with server-sent events. When the client goes away the body is dropped, with it the engine's events, and
 /// that cancels the request.
-pub(super) fn streamed<S: Shape>(events: EventStream, mut shape: S, with_usage: bool) -> Response {
-    let queue: VecDeque<Bytes> = shape.opening().map(|json| sse::encode(&json)).into_iter().collect();
-    let start = Streaming { events: Some(events), shape, queue, with_usage };
+pub(super) fn streamed<S: Shape>(streams: Vec<EventStream>, mut shape: S, with_usage: bool) -> Response {
+    let opening = (0..streams.len()).filter_map(|index| shape.opening(index));
+    let queue: VecDeque<Bytes> = opening.map(|json| sse::encode(&json)).collect();
+    let open = streams.len();
+    let events = select_all(streams.into_iter().enumerate().map(|(index, events)| numbered(index, events)));
+    let start = Streaming { events: Some(events), open, cost: Cost::default(), shape, queue, with_usage };
     let body = Body::from_stream(stream::unfold(start, Streaming::next));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -80,9 +122,25 @@ pub(super) fn streamed<S: Shape>(events: EventStream, mut shape: S, with_usage: 
     response
 }
 
+/// Events with the number of their answer; `None` when the engine broke off.
+type Numbered = BoxStream<'static, (usize, Option<Event>)>;
+
+fn numbered(index: usize, events: EventStream) -> Numbered {
+    let next = move |events: Option<EventStream>| async move {
+        let mut events = events?;
+        let event = events.next().await;
+        let more = matches!(event, Some(Event::Piece { .. }));
+        Some(((index, event), more.then_some(events)))
+    };
+    stream::unfold(Some(events), next).boxed()
+}
+
 struct Streaming<S> {
     /// `None` once the last event has come.
-    events: Option<EventStream>,
+    events: Option<SelectAll<Numbered>>,
+    /// Answers that have not ended.
+    open: usize,
+    cost: Cost,
     shape: S,
     queue: VecDeque<Bytes>,
     with_usage: bool,
@@ -97,32 +155,46 @@ impl<S: Shape> Streaming<S> {
             let events = self.events.as_mut()?;
             match tokio::time::timeout(KEEP_ALIVE, events.next()).await {
                 Err(_) => self.queue.push_back(sse::keep_alive()),
-                Ok(event) => self.take(event),
+                Ok(event) => {
+                    let (index, event) = event?;
+                    self.take(index, event);
+                }
             }
         }
     }
 
-    fn take(&mut self, event: Option<Event>) {
+    fn take(&mut self, index: usize, event: Option<Event>) {
         match event {
             Some(Event::Piece { text, scored }) => {
-                let json = self.shape.piece(text, scored);
-                self.queue.push_back(sse::encode(&json));
-                return;
+                let chunks = self.shape.piece(index, text, scored);
+                self.queue.extend(chunks.iter().map(|json| sse::encode(json)));
             }
             Some(Event::Done { finish, prompt_tokens, completion_tokens, cached_tokens }) => {
-                let json = self.shape.ending(reason(finish));
-                self.queue.push_back(sse::encode(&json));
-                if self.with_usage {
-                    let json = self.shape.usage(usage(prompt_tokens, completion_tokens, cached_tokens));
-                    self.queue.push_back(sse::encode(&json));
+                let chunks = self.shape.ending(index, reason(finish));
+                self.queue.extend(chunks.iter().map(|json| sse::encode(json)));
+                self.cost.add(prompt_tokens, completion_tokens, cached_tokens);
+                self.open -= 1;
+                if self.open == 0 {
+                    self.end();
                 }
-                self.queue.push_back(sse::encode(sse::DONE));
             }
-            Some(Event::Failed(reason)) => {
-                self.queue.push_back(sse::encode(&ApiError::internal(reason).to_json()));
-            }
-            None => self.queue.push_back(sse::encode(&broke_off().to_json())),
+            // An answer that fails takes its siblings with it: the stream has one end.
+            Some(Event::Failed(reason)) => self.fail(&ApiError::internal(reason)),
+            None => self.fail(&broke_off()),
         }
+    }
+
+    fn end(&mut self) {
+        if self.with_usage {
+            let json = self.shape.usage(self.cost.usage());
+            self.queue.push_back(sse::encode(&json));
+        }
+        self.queue.push_back(sse::encode(sse::DONE));
+        self.events = None;
+    }
+
+    fn fail(&mut self, error: &ApiError) {
+        self.queue.push_back(sse::encode(&error.to_json()));
         self.events = None;
     }
 }
@@ -146,12 +218,6 @@ fn reason(finish: Finish) -> FinishReason {
         Finish::Stop => FinishReason::Stop,
         Finish::Length => FinishReason::Length,
     }
-}
-
-fn usage(prompt: usize, completion: usize, cached: usize) -> Usage {
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let details = PromptTokensDetails { cached_tokens: count(cached) };
-    Usage { prompt_tokens_details: Some(details), ..Usage::new(count(prompt), count(completion)) }
 }
 
 /// Names tokens for log probabilities.

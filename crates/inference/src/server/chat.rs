@@ -1,16 +1,17 @@
 //! `POST /v1/chat/completions`.
 
-use super::answer::{Head, Shape, TokenNames, streamed, to_json, whole};
-use super::{App, Refusal, body, model_name, off_thread, request};
+use super::answer::{Answer, Head, Shape, TokenNames, streamed, to_json, whole};
+use super::{App, Refusal, body, model_name, off_thread, request, tools};
 use crate::adapters::AdapterLease;
+use crate::calls::{CallReader, Part};
 use crate::engine::{Request, ScoredToken};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::Response;
 use banyan_openai::{
-    ApiError, ChatChoice, ChatChunk, ChatChunkChoice, ChatLogprobs, ChatReply, ChatRequest, ChatResponse,
-    Delta, FinishReason, Role, TokenLogprob, TopLogprob, Usage,
+    ChatChoice, ChatChunk, ChatChunkChoice, ChatLogprobs, ChatReply, ChatRequest, ChatResponse, Delta,
+    FinishReason, Role, TokenLogprob, ToolCall, ToolCallDelta, TopLogprob, Usage,
 };
 use std::sync::Arc;
 
@@ -22,30 +23,31 @@ pub(super) async fn chat(
     let model = app.chat(&model_name(&bytes)?).await?;
     let (events, shape, sampling) = off_thread(move || {
         let (chat, bias) = request::parse::<ChatRequest>(&bytes)?;
-        let sampling = request::settings(&chat.sampling, chat.wanted_logprobs(), bias)?;
-        let turns = chat
-            .messages
-            .iter()
-            .map(|m| Ok((m.role.as_str(), m.text()?)))
-            .collect::<Result<Vec<_>, banyan_openai::ContentError>>()
-            .map_err(|e| ApiError::invalid_param("messages", e.to_string()))?;
-        let turns: Vec<(&str, &str)> = turns.iter().map(|(role, text)| (*role, text.as_str())).collect();
-        let prompt = model.prompter.chat(&turns)?;
-        let events = model.engine.submit(Request {
+        let prompter = &model.prompter;
+        let sampling = request::settings(prompter, &chat.sampling, chat.wanted_logprobs(), bias)?;
+        let n = request::answers(&chat.sampling)?;
+        let turns = tools::turns(&chat.messages)?;
+        let tooling = tools::tooling(&chat, prompter.call_form(), request::form(&chat.form)?)?;
+        let prompt = prompter.chat(&turns, &tooling.described)?;
+        // Tools stand in the first message and are this client's own.
+        let shared = chat.shared_messages.filter(|_| tooling.described.is_empty());
+        let scope =
+            request::scope(chat.cache_salt.as_deref(), prompter.shared_tokens(&prompt, &turns, shared));
+        let request = Request {
             adapter: AdapterLease::default(),
-            constraint: None,
-            scope: request::scope(
-                chat.cache_salt.as_deref(),
-                model.prompter.shared_tokens(&prompt, &turns, chat.shared_messages),
-            ),
+            constraint: request::constraint(prompter, tooling.grammar)?,
+            scope,
             prompt,
             max_tokens: request::max_tokens(chat.max_tokens())?,
             sampling,
             stop: request::stops(&chat.sampling)?,
-        })?;
+        };
+        let events = request::submit(&model.engine, request, n)?;
         let shape = ChatShape {
             head: Head::new("chatcmpl", &model.name),
-            names: chat.wanted_logprobs().map(|_| TokenNames(Arc::clone(model.prompter.tokenizer()))),
+            names: chat.wanted_logprobs().map(|_| TokenNames(Arc::clone(prompter.tokenizer()))),
+            readers: vec![tooling.reads.map(CallReader::new); n],
+            calls: vec![0; n],
         };
         Ok::<_, Refusal>((events, shape, chat.sampling))
     })
@@ -60,6 +62,9 @@ struct ChatShape {
     head: Head,
     /// There when log probabilities are wanted.
     names: Option<TokenNames>,
+    /// Of each answer, where it may hold calls; and the calls so far.
+    readers: Vec<Option<CallReader>>,
+    calls: Vec<u32>,
 }
 
 impl ChatShape {
@@ -72,6 +77,26 @@ impl ChatShape {
             choices,
             usage,
         })
+    }
+
+    /// A chunk that adds to one answer.
+    fn delta(&self, index: usize, delta: Delta, logprobs: Option<ChatLogprobs>) -> String {
+        let choice = ChatChunkChoice { index: index as u32, delta, logprobs, finish_reason: None };
+        self.chunk(vec![choice], None)
+    }
+
+    /// What a part of an answer adds.
+    fn part(&mut self, index: usize, part: Part) -> Delta {
+        let calls = &mut self.calls[index];
+        let call = match part {
+            Part::Text(text) => return said(text),
+            Part::Call(name) => {
+                *calls += 1;
+                ToolCallDelta::opening(*calls - 1, new_call_id(), name)
+            }
+            Part::Arguments(more) => ToolCallDelta::arguments(calls.saturating_sub(1), more),
+        };
+        Delta { tool_calls: vec![call], ..Delta::default() }
     }
 
     fn logprobs(&self, scored: Vec<ScoredToken>) -> Option<ChatLogprobs> {
@@ -90,43 +115,103 @@ impl ChatShape {
 }
 
 impl Shape for ChatShape {
-    fn opening(&mut self) -> Option<String> {
+    fn opening(&mut self, index: usize) -> Option<String> {
         let delta = Delta { role: Some(Role::Assistant), content: Some(String::new()), ..Delta::default() };
-        Some(self.chunk(vec![ChatChunkChoice { index: 0, delta, logprobs: None, finish_reason: None }], None))
+        Some(self.delta(index, delta, None))
     }
 
-    fn piece(&mut self, text: String, scored: Vec<ScoredToken>) -> String {
-        let delta = Delta { content: Some(text), ..Delta::default() };
-        let logprobs = self.logprobs(scored);
-        self.chunk(vec![ChatChunkChoice { index: 0, delta, logprobs, finish_reason: None }], None)
+    fn piece(&mut self, index: usize, text: String, scored: Vec<ScoredToken>) -> Vec<String> {
+        let mut logprobs = self.logprobs(scored);
+        let Some(reader) = &mut self.readers[index] else {
+            return vec![self.delta(index, said(text), logprobs)];
+        };
+        let parts = reader.push(&text);
+        let mut chunks: Vec<String> = Vec::with_capacity(parts.len());
+        for part in parts {
+            let delta = self.part(index, part);
+            chunks.push(self.delta(index, delta, logprobs.take()));
+        }
+        if logprobs.is_some() {
+            chunks.push(self.delta(index, said(String::new()), logprobs));
+        }
+        chunks
     }
 
-    fn ending(&mut self, finish: FinishReason) -> String {
-        let delta = Delta::default();
-        self.chunk(
-            vec![ChatChunkChoice { index: 0, delta, logprobs: None, finish_reason: Some(finish) }],
-            None,
-        )
+    fn ending(&mut self, index: usize, finish: FinishReason) -> Vec<String> {
+        let parts = self.readers[index].as_mut().map(CallReader::finish).unwrap_or_default();
+        let mut chunks: Vec<String> = Vec::with_capacity(parts.len() + 1);
+        for part in parts {
+            let delta = self.part(index, part);
+            chunks.push(self.delta(index, delta, None));
+        }
+        let finish_reason = Some(reason(self.readers[index].as_ref(), finish));
+        let index = index as u32;
+        let choice = ChatChunkChoice { index, delta: Delta::default(), logprobs: None, finish_reason };
+        chunks.push(self.chunk(vec![choice], None));
+        chunks
     }
 
     fn usage(&mut self, usage: Usage) -> String {
         self.chunk(Vec::new(), Some(usage))
     }
 
-    fn whole(self, text: String, scored: Vec<ScoredToken>, finish: FinishReason, usage: Usage) -> String {
-        let logprobs = self.logprobs(scored);
+    fn whole(mut self, answers: Vec<Answer>, usage: Usage) -> String {
+        let choices = answers.into_iter().enumerate().map(|(index, answer)| {
+            let logprobs = self.logprobs(answer.scored);
+            let reader = self.readers[index].as_mut();
+            let (message, finish) = match reader {
+                Some(reader) => {
+                    let mut parts = reader.push(&answer.text);
+                    parts.extend(reader.finish());
+                    (reply(parts), reason(Some(reader), answer.finish))
+                }
+                None => (ChatReply::new(answer.text), answer.finish),
+            };
+            ChatChoice { index: index as u32, message, logprobs, finish_reason: Some(finish) }
+        });
+        let choices = choices.collect();
         to_json(&ChatResponse {
             id: self.head.id,
             object: ChatResponse::OBJECT.into(),
             created: self.head.created,
             model: self.head.model,
-            choices: vec![ChatChoice {
-                index: 0,
-                message: ChatReply::new(text),
-                logprobs,
-                finish_reason: Some(finish),
-            }],
+            choices,
             usage: Some(usage),
         })
     }
+}
+
+fn said(text: String) -> Delta {
+    Delta { content: Some(text), ..Delta::default() }
+}
+
+/// An answer that asks for calls has ended for that reason, unless it was cut.
+fn reason(reader: Option<&CallReader>, finish: FinishReason) -> FinishReason {
+    match finish {
+        FinishReason::Stop if reader.is_some_and(CallReader::called) => FinishReason::ToolCalls,
+        other => other,
+    }
+}
+
+fn new_call_id() -> String {
+    format!("call_{:032x}", rand::random::<u128>())
+}
+
+/// A whole turn of its parts.
+fn reply(parts: Vec<Part>) -> ChatReply {
+    let mut reply = ChatReply::new(String::new());
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Part::Text(more) => text.push_str(&more),
+            Part::Call(name) => reply.tool_calls.push(ToolCall::new(new_call_id(), name, String::new())),
+            Part::Arguments(more) => {
+                if let Some(call) = reply.tool_calls.last_mut() {
+                    call.function.arguments.push_str(&more);
+                }
+            }
+        }
+    }
+    reply.content = Some(text).filter(|text| !text.is_empty() || reply.tool_calls.is_empty());
+    reply
 }

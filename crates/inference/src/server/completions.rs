@@ -1,6 +1,6 @@
 //! `POST /v1/completions`: continue a text as it stands.
 
-use super::answer::{Head, Shape, TokenNames, streamed, to_json, whole};
+use super::answer::{Answer, Head, Shape, TokenNames, streamed, to_json, whole};
 use super::{App, Refusal, body, model_name, off_thread, request};
 use crate::adapters::AdapterLease;
 use crate::engine::{Request, ScoredToken};
@@ -43,20 +43,23 @@ pub(super) async fn completions(
             Input::Texts(_) | Input::TokenLists(_) => (Vec::new(), String::new()),
         };
         let max_tokens = completion.sampling.max_tokens.or(Some(DEFAULT_MAX_TOKENS));
-        let events = model.engine.submit(Request {
+        let prompter = &model.prompter;
+        let n = request::answers(&completion.sampling)?;
+        let request = Request {
             adapter: AdapterLease::default(),
-            constraint: None,
+            constraint: request::constraint(prompter, request::form(&completion.form)?)?,
             scope: request::scope(completion.cache_salt.as_deref(), 0),
             prompt,
             max_tokens: request::max_tokens(max_tokens)?,
-            sampling: request::settings(&completion.sampling, completion.logprobs, bias)?,
+            sampling: request::settings(prompter, &completion.sampling, completion.logprobs, bias)?,
             stop: request::stops(&completion.sampling)?,
-        })?;
+        };
+        let events = request::submit(&model.engine, request, n)?;
         let shape = CompletionShape {
             head: Head::new("cmpl", &model.name),
             echo: echo.then_some(text),
             names: completion.logprobs.map(|_| names),
-            offset: 0,
+            offsets: vec![0; n],
         };
         Ok((events, shape, completion.sampling))
     })
@@ -90,8 +93,8 @@ struct CompletionShape {
     echo: Option<String>,
     /// There when log probabilities are wanted.
     names: Option<TokenNames>,
-    /// Characters of the answer so far.
-    offset: u32,
+    /// Characters of each answer so far.
+    offsets: Vec<u32>,
 }
 
 impl CompletionShape {
@@ -106,59 +109,65 @@ impl CompletionShape {
         })
     }
 
-    fn logprobs(&mut self, scored: Vec<ScoredToken>) -> Option<CompletionLogprobs> {
+    fn logprobs(&mut self, index: usize, scored: Vec<ScoredToken>) -> Option<CompletionLogprobs> {
         let names = self.names.as_ref()?;
         let mut out = CompletionLogprobs { top_logprobs: Some(Vec::new()), ..CompletionLogprobs::default() };
         for scored in scored {
             let (text, _) = names.name(scored.token);
             let top = scored.logprob.top.iter().map(|(id, logprob)| (names.name(*id).0, *logprob));
             out.top_logprobs.get_or_insert_default().push(Some(top.collect()));
-            out.text_offset.push(self.offset);
+            out.text_offset.push(self.offsets[index]);
             out.token_logprobs.push(Some(scored.logprob.picked));
-            self.offset += text.chars().count() as u32;
+            self.offsets[index] += text.chars().count() as u32;
             out.tokens.push(text);
         }
         Some(out)
     }
 }
 
+impl CompletionShape {
+    fn text(&self, index: usize, text: String, logprobs: Option<CompletionLogprobs>) -> String {
+        let choice = CompletionChunkChoice { index: index as u32, text, logprobs, finish_reason: None };
+        self.chunk(vec![choice], None)
+    }
+}
+
 impl Shape for CompletionShape {
-    fn opening(&mut self) -> Option<String> {
-        let text = self.echo.take()?;
-        Some(
-            self.chunk(
-                vec![CompletionChunkChoice { index: 0, text, logprobs: None, finish_reason: None }],
-                None,
-            ),
-        )
+    fn opening(&mut self, index: usize) -> Option<String> {
+        let text = self.echo.clone()?;
+        Some(self.text(index, text, None))
     }
 
-    fn piece(&mut self, text: String, scored: Vec<ScoredToken>) -> String {
-        let logprobs = self.logprobs(scored);
-        self.chunk(vec![CompletionChunkChoice { index: 0, text, logprobs, finish_reason: None }], None)
+    fn piece(&mut self, index: usize, text: String, scored: Vec<ScoredToken>) -> Vec<String> {
+        let logprobs = self.logprobs(index, scored);
+        vec![self.text(index, text, logprobs)]
     }
 
-    fn ending(&mut self, finish: FinishReason) -> String {
-        let text = String::new();
-        self.chunk(
-            vec![CompletionChunkChoice { index: 0, text, logprobs: None, finish_reason: Some(finish) }],
-            None,
-        )
+    fn ending(&mut self, index: usize, finish: FinishReason) -> Vec<String> {
+        let (index, finish_reason) = (index as u32, Some(finish));
+        let choice = CompletionChunkChoice { index, text: String::new(), logprobs: None, finish_reason };
+        vec![self.chunk(vec![choice], None)]
     }
 
     fn usage(&mut self, usage: Usage) -> String {
         self.chunk(Vec::new(), Some(usage))
     }
 
-    fn whole(mut self, text: String, scored: Vec<ScoredToken>, finish: FinishReason, usage: Usage) -> String {
-        let logprobs = self.logprobs(scored);
-        let text = self.echo.take().unwrap_or_default() + &text;
+    fn whole(mut self, answers: Vec<Answer>, usage: Usage) -> String {
+        let echo = self.echo.take().unwrap_or_default();
+        let choices = answers.into_iter().enumerate().map(|(index, answer)| CompletionChoice {
+            index: index as u32,
+            logprobs: self.logprobs(index, answer.scored),
+            text: format!("{echo}{}", answer.text),
+            finish_reason: Some(answer.finish),
+        });
+        let choices = choices.collect();
         to_json(&CompletionResponse {
             id: self.head.id,
             object: CompletionResponse::OBJECT.into(),
             created: self.head.created,
             model: self.head.model,
-            choices: vec![CompletionChoice { index: 0, text, logprobs, finish_reason: Some(finish) }],
+            choices,
             usage: Some(usage),
         })
     }

@@ -12,7 +12,7 @@
 //!
 //! A client that goes away takes its request with it: the connection's end drops the answer's stream, and that is the
 //! engine's sign to stop. Fields that this version does not know are passed over; those that it knows and cannot
-//! honour (`tools`, `response_format`, `n` > 1 …) are refused by name, since an answer that ignores them would be
+//! honour (`functions`, `audio`, `suffix` …) are refused by name, since an answer that ignores them would be
 //! wrong.
 //!
 //! Deliberately absent: keys, quotas, fairness between members. Whoever may open the socket may ask; the portal, which
@@ -25,6 +25,7 @@ mod embeddings;
 mod request;
 mod rerank;
 mod status;
+mod tools;
 #[cfg(test)]
 mod tests;
 

@@ -1,11 +1,12 @@
 //! From OpenAI's request fields to the engine's own, refusing what cannot be honoured by its name.
 
 use super::Refusal;
-use crate::engine::CacheScope;
+use crate::constraint::{Constraint, Grammar};
+use crate::engine::{CacheScope, Engine, EventStream, Request};
 use crate::error::SubmitError;
-use crate::prompt::PromptError;
+use crate::prompt::{PromptError, Prompter};
 use crate::sampler::Settings;
-use banyan_openai::{ApiError, Sampling};
+use banyan_openai::{ApiError, Form, ResponseFormat, Sampling};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,6 +16,9 @@ use std::collections::BTreeMap;
 /// their makers recommend for chat.
 const DEFAULT_TEMPERATURE: f32 = 0.7;
 
+/// Answers of one request. Each takes a place of its own in the engine.
+const MAX_ANSWERS: usize = 8;
+
 /// Stop texts of a request (OpenAI allows 4) and the bytes of each.
 const MAX_STOPS: usize = 16;
 const MAX_STOP_BYTES: usize = 512;
@@ -23,16 +27,14 @@ const MAX_STOP_BYTES: usize = 512;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Extras {
-    tools: Value,
     functions: Value,
-    tool_choice: Value,
     function_call: Value,
-    response_format: Value,
     modalities: Value,
     audio: Value,
     web_search_options: Value,
     suffix: Value,
     best_of: Value,
+    n: Value,
     logit_bias: Option<BTreeMap<String, f32>>,
 }
 
@@ -56,15 +58,12 @@ impl Extras {
             _ => true,
         };
         let unsupported = [
-            ("tools", is_set(&self.tools)),
             ("functions", is_set(&self.functions)),
-            ("tool_choice", is_set(&self.tool_choice)),
             ("function_call", is_set(&self.function_call)),
             ("audio", is_set(&self.audio)),
             ("web_search_options", is_set(&self.web_search_options)),
             ("suffix", is_set(&self.suffix)),
-            ("best_of", self.best_of.as_u64().is_some_and(|n| n > 1)),
-            ("response_format", is_set(&self.response_format) && self.response_format["type"] != "text"),
+            ("best_of", self.best_of.as_u64().is_some_and(|best| best > self.n.as_u64().unwrap_or(1))),
             ("modalities", is_set(&self.modalities) && self.modalities != serde_json::json!(["text"])),
         ];
         match unsupported.iter().find(|(_, set)| *set) {
@@ -76,6 +75,7 @@ impl Extras {
         }
     }
 
+    /// Whether a model has these tokens is for [`settings`] to say.
     fn bias(&self) -> Result<Vec<(u32, f32)>, Refusal> {
         let entries = self.logit_bias.iter().flatten();
         entries
@@ -92,16 +92,11 @@ impl Extras {
 
 /// How tokens are picked, checked.
 pub(super) fn settings(
+    prompter: &Prompter,
     sampling: &Sampling,
     logprobs: Option<u32>,
     logit_bias: Vec<(u32, f32)>,
 ) -> Result<Settings, Refusal> {
-    if let Some(n) = sampling.n.filter(|n| *n != 1) {
-        return Err(Refusal(ApiError::invalid_param(
-            "n",
-            format!("this engine gives one answer a request, not {n}; send the request several times"),
-        )));
-    }
     let settings = Settings {
         temperature: sampling.temperature.unwrap_or(DEFAULT_TEMPERATURE),
         top_k: sampling.top_k.unwrap_or(0) as usize,
@@ -115,7 +110,77 @@ pub(super) fn settings(
         logprobs: logprobs.map(|n| n as usize),
     };
     settings.check().map_err(|e| Refusal(ApiError::invalid_param(e.name, e.to_string())))?;
+    let biased: Vec<u32> = settings.logit_bias.iter().map(|(token, _)| *token).collect();
+    prompter.tokens(&biased).map_err(|e| Refusal(ApiError::invalid_param("logit_bias", e.to_string())))?;
     Ok(settings)
+}
+
+/// How many answers to give, checked.
+pub(super) fn answers(sampling: &Sampling) -> Result<usize, Refusal> {
+    match sampling.n.unwrap_or(1) as usize {
+        n @ 1..=MAX_ANSWERS => Ok(n),
+        n => Err(Refusal(ApiError::invalid_param(
+            "n",
+            format!("a request may ask for 1 to {MAX_ANSWERS} answers, not {n}"),
+        ))),
+    }
+}
+
+/// Submits a request `n` times, each with a seed of its own. All or none: when one is refused, the others are dropped.
+pub(super) fn submit(engine: &Engine, request: Request, n: usize) -> Result<Vec<EventStream>, SubmitError> {
+    let mut streams = Vec::with_capacity(n);
+    for i in 1..n as u64 {
+        let mut another = request.clone();
+        another.sampling.seed = another.sampling.seed.wrapping_add(i);
+        streams.push(engine.submit(another)?);
+    }
+    streams.insert(0, engine.submit(request)?);
+    Ok(streams)
+}
+
+/// The form that a request asks for, and the field that says so.
+pub(super) fn form(form: &Form) -> Result<Option<(&'static str, Grammar)>, Refusal> {
+    let schema = |value: &Value| match value {
+        Value::String(text) => serde_json::from_str(text).map(Grammar::JsonSchema).map_err(|e| {
+            Refusal(ApiError::invalid_param("guided_json", format!("`guided_json` is no JSON: {e}")))
+        }),
+        schema => Ok(Grammar::JsonSchema(schema.clone())),
+    };
+    let format = match &form.response_format {
+        None | Some(ResponseFormat::Text) => None,
+        Some(ResponseFormat::JsonObject) => Some(Grammar::JsonObject),
+        Some(ResponseFormat::JsonSchema { json_schema }) => Some(match &json_schema.schema {
+            Some(schema) => Grammar::JsonSchema(schema.clone()),
+            None => Grammar::JsonObject,
+        }),
+    };
+    let asked = [
+        ("response_format", format),
+        ("guided_json", form.guided_json.as_ref().map(schema).transpose()?),
+        ("guided_regex", form.guided_regex.clone().map(Grammar::Regex)),
+        ("guided_choice", form.guided_choice.clone().map(Grammar::Choice)),
+        ("guided_grammar", form.guided_grammar.clone().map(Grammar::Lark)),
+    ];
+    let mut asked = asked.into_iter().filter_map(|(name, grammar)| Some((name, grammar?)));
+    match (asked.next(), asked.next()) {
+        (Some((first, _)), Some((second, _))) => Err(Refusal(ApiError::invalid_param(
+            second,
+            format!("an answer has one form, so `{first}` and `{second}` do not go together"),
+        ))),
+        (first, _) => Ok(first),
+    }
+}
+
+/// Compiles a form; `field` is where the request has it.
+pub(super) fn constraint(
+    prompter: &Prompter,
+    grammar: Option<(&str, Grammar)>,
+) -> Result<Option<Constraint>, Refusal> {
+    let Some((field, grammar)) = grammar else { return Ok(None) };
+    match prompter.grammars().compile(&grammar) {
+        Ok(constraint) => Ok(Some(constraint)),
+        Err(e) => Err(Refusal(ApiError::invalid_param(field, e.to_string()))),
+    }
 }
 
 /// With whom a prompt may be shared. The salt is a name that only the portal knows; its hash is enough to tell scopes apart.

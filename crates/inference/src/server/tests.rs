@@ -15,6 +15,8 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
+mod forms;
+
 const LIMITS: Limits = Limits {
     slots: 2,
     capacity: 256,
@@ -210,9 +212,9 @@ async fn a_text_is_continued_with_echo_stop_and_log_probabilities() {
 async fn what_cannot_be_honoured_is_refused_by_name_and_the_unknown_is_passed_over() {
     let served = served(Duration::ZERO);
     let cases = [
-        ("tools", json!([{"type": "function"}])),
-        ("response_format", json!({"type": "json_object"})),
-        ("n", json!(2)),
+        ("functions", json!([{"name": "f"}])),
+        ("audio", json!({"voice": "x"})),
+        ("n", json!(99)),
         ("temperature", json!(9)),
         ("top_logprobs", json!(50)),
         ("max_tokens", json!(0)),
