@@ -178,7 +178,7 @@ async fn remove(paths: &Paths, name: &str) -> Result<()> {
 async fn take_up(paths: &Paths) -> Result<()> {
     let running = status::restart(paths, "node").await.context("the running box could not be told")?;
     if running {
-        println!("The page is started afresh for it; whoever was being answered is asked to ask again.");
+        println!("The page is started afresh for it; answers under way are broken off.");
     }
     Ok(())
 }

@@ -5,15 +5,15 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::time::Duration;
 
-use banyan_openai::{ChatMessage, ChatRequest, Client, ClientError, HealthStatus, Role};
+use banyan_openai::{BearerKey, ChatMessage, ChatRequest, Client, ClientError, HealthStatus, Maker, Role};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::Request;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -33,7 +33,7 @@ fn json(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-async fn read_head(stream: &mut UnixStream) -> String {
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
@@ -207,4 +207,139 @@ async fn forwarding_keeps_the_request_and_leaves_out_what_belongs_to_the_connect
     let head = head.await.unwrap();
     assert!(head.starts_with("POST /v1/embeddings?a=b HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("x-mine: 2") && !head.contains("x-hop") && !head.contains("box:8080"), "{head}");
+}
+
+/// The same over TCP: answers one connection after another with `answers`, and gives the heads it was sent.
+async fn far_engine(base: &str, answers: Vec<String>) -> (Client, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}{base}", listener.local_addr().unwrap());
+    let heads = tokio::spawn(async move {
+        let mut heads = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            heads.push(read_head(&mut stream).await);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        heads
+    });
+    (Client::http(address.parse().unwrap(), BearerKey::new("secret")), heads)
+}
+
+#[tokio::test]
+async fn an_engine_on_another_machine_gets_its_key_its_name_and_the_base_of_its_address() {
+    let events = format!("data: {CHUNK}\n\ndata: [DONE]\n\n");
+    let (client, heads) = far_engine("/llm/v1", vec![format!("{STREAM}{}0\r\n\r\n", chunked(&events))]).await;
+    let mut stream = client.chat_stream(&hello()).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().choices[0].delta.content.as_deref(), Some("Hi"));
+    assert!(stream.next().await.is_none());
+    let head = heads.await.unwrap().remove(0);
+    assert!(head.starts_with("POST /llm/v1/chat/completions HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("authorization: Bearer secret\r\n"), "{head}");
+    let host = client.address().to_string().replace("http://", "").replace("/llm", "");
+    assert!(head.contains(&format!("host: {host}\r\n")), "{head}");
+}
+
+#[tokio::test]
+async fn dropping_the_stream_closes_a_tcp_connection_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let engine = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_head(&mut stream).await;
+        let piece = chunked(&format!("data: {CHUNK}\n\n"));
+        stream.write_all(format!("{STREAM}{piece}").as_bytes()).await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await.ok();
+    });
+    let mut stream = Client::http(address.parse().unwrap(), None).chat_stream(&hello()).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    drop(stream);
+    assert!(timeout(Duration::from_secs(2), engine).await.is_ok(), "the engine must see the end at once");
+}
+
+#[tokio::test]
+async fn nobody_at_the_other_end_is_said_with_the_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = Client::http(address.parse().unwrap(), None).models().await.unwrap_err();
+    assert!(error.is_passing(), "{error:?}");
+    assert!(error.to_string().contains(&address) && error.to_string().contains("is it running"), "{error}");
+
+    // Takes no connection: a queue of one is full.
+    let full = tokio::net::TcpSocket::new_v4().unwrap();
+    full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = full.listen(1).unwrap();
+    let at = full.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        waiting.push(timeout(Duration::from_millis(50), TcpStream::connect(at)).await);
+    }
+    let patient = Client::http(format!("http://{at}").parse().unwrap(), None);
+    let error = patient.with_patience(Duration::from_millis(200)).models().await.unwrap_err();
+    assert!(matches!(error, ClientError::Silent(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn engines_of_every_maker_introduce_themselves() {
+    let models = |maker: &str| {
+        let body = format!(
+            r#"{{"object":"list","data":[{{"id":"{maker}-model","owned_by":"{maker}","max_model_len":4096}}]}}"#
+        );
+        json("200 OK", "", &body)
+    };
+    let ok = |body: &str| json("200 OK", "", body);
+    let absent = || json("404 Not Found", "", r#"{"error":{"message":"no such page"}}"#);
+    let cases = [
+        (vec![ok(r#"{"status":"ok"}"#), models("llamacpp"), ok(r#"{"total_slots":3}"#)], Maker::LlamaCpp, 3),
+        (vec![ok(""), models("vllm")], Maker::Vllm, 0),
+        (vec![absent(), models("banyan")], Maker::Banyan, 0),
+        (vec![absent(), models("somebody")], Maker::Other, 0),
+        (vec![ok(r#"{"status":"ready","model":"m","slots":8}"#)], Maker::Banyan, 8),
+    ];
+    for (answers, maker, slots) in cases {
+        let (client, _heads) = far_engine("", answers).await;
+        let introduction = client.introduction().await.unwrap();
+        assert_eq!((introduction.maker, introduction.health.slots), (maker, slots));
+        assert_eq!(introduction.health.status, HealthStatus::Ready, "{maker:?}");
+        assert!(introduction.health.model.is_some(), "{maker:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_keeps_an_engine_of_another_maker_from_answering_is_told_apart() {
+    let loading = r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#;
+    let (client, _heads) = far_engine("", vec![json("503 Service Unavailable", "", loading)]).await;
+    let error = client.introduction().await.unwrap_err();
+    assert!(matches!(error, ClientError::Loading(_)), "llama.cpp's server: {error:?}");
+
+    let loading = r#"{"error":{"message":"reading","type":"server_error","code":"model_loading"}}"#;
+    let answers = vec![json("404 No", "", "{}"), json("503 Service Unavailable", "", loading)];
+    let (client, _heads) = far_engine("", answers).await;
+    assert_eq!(client.introduction().await.unwrap().health.status, HealthStatus::Loading, "another box");
+
+    let no_key = [r#"{"error":"Unauthorized"}"#, "", r#"{"detail":"bad key"}"#];
+    for body in no_key {
+        let (client, _heads) = far_engine("", vec![json("200 OK", "", ""), json("401 No", "", body)]).await;
+        let error = client.introduction().await.unwrap_err();
+        assert!(matches!(&error, ClientError::Refused(api) if api.status == 401), "{body}: {error:?}");
+    }
+
+    let (client, _heads) = far_engine("", vec![json("503 Service Unavailable", "", "")]).await;
+    let error = client.introduction().await.unwrap_err();
+    assert!(error.to_string().contains("503"), "vLLM whose engine died: {error}");
+}
+
+#[tokio::test]
+async fn errors_of_other_makers_keep_their_words() {
+    let cases = [
+        r#"{"error":{"code":400,"message":"the context is too small","type":"exceed_context_size_error"}}"#,
+        r#"{"object":"error","message":"the context is too small","type":"BadRequestError","code":400}"#,
+        r#"{"detail":"the context is too small"}"#,
+    ];
+    for body in cases {
+        let (client, _heads) = far_engine("", vec![json("400 Bad Request", "", body)]).await;
+        let error = client.chat(&hello()).await.unwrap_err();
+        assert!(matches!(error, ClientError::Refused(_)), "{error:?}");
+        assert_eq!(error.to_string(), "the context is too small");
+    }
 }
