@@ -43,6 +43,12 @@ pub struct Model {
     /// Whether it is in memory; one that is not is loaded for the first request that names it (Banyan's own field).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loaded: Option<bool>,
+    /// Of an adapter: where it lies (vLLM's field).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// Of an adapter: the model it changes (vLLM's field).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
 }
 
 impl Model {
@@ -56,6 +62,8 @@ impl Model {
             context_length: None,
             kind: None,
             loaded: None,
+            root: None,
+            parent: None,
         }
     }
 }

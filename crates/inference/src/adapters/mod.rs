@@ -180,8 +180,27 @@ impl Adapters {
     /// Loads an adapter, or puts it in the place of the one of the same name. Returns whether it replaced one. Takes a
     /// second or more for the first one.
     pub fn load(&self, adapter: &Adapter) -> Result<bool, AdapterRefused> {
+        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.load_alone(adapter)
+    }
+
+    /// A request's hold on the adapter, which is loaded when it is not there.
+    pub fn obtain(&self, adapter: &Adapter) -> Result<AdapterLease, AdapterRefused> {
+        let name = &adapter.manifest().name;
+        if let Some(lease) = self.lease(name) {
+            return Ok(lease);
+        }
+        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another request may have loaded it meanwhile.
+        if self.lease(name).is_none() {
+            self.load_alone(adapter)?;
+        }
+        let gone = || AdapterRefused::NotLoaded { name: name.clone(), loaded: "others".into() };
+        self.lease(name).ok_or_else(gone)
+    }
+
+    fn load_alone(&self, adapter: &Adapter) -> Result<bool, AdapterRefused> {
         let inner = &*self.0;
-        let _changing = inner.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let manifest = adapter.manifest();
         if manifest.name == inner.model.name {
             return Err(AdapterRefused::ModelsName(manifest.name.clone()));

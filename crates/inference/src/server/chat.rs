@@ -1,8 +1,8 @@
 //! `POST /v1/chat/completions`.
 
+use super::adapters::Answering;
 use super::answer::{Answer, Head, Shape, TokenNames, streamed, to_json, whole};
 use super::{App, Refusal, body, model_name, off_thread, request, tools};
-use crate::adapters::AdapterLease;
 use crate::calls::{CallReader, Part};
 use crate::engine::{Request, ScoredToken};
 use axum::body::Bytes;
@@ -20,7 +20,7 @@ pub(super) async fn chat(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let bytes = body(bytes)?;
-    let model = app.chat(&model_name(&bytes)?).await?;
+    let Answering { model, adapter, name } = app.answering(&model_name(&bytes)?).await?;
     let (events, shape, sampling) = off_thread(move || {
         let (chat, bias) = request::parse::<ChatRequest>(&bytes)?;
         let prompter = &model.prompter;
@@ -34,7 +34,7 @@ pub(super) async fn chat(
         let scope =
             request::scope(chat.cache_salt.as_deref(), prompter.shared_tokens(&prompt, &turns, shared));
         let request = Request {
-            adapter: AdapterLease::default(),
+            adapter,
             constraint: request::constraint(prompter, tooling.grammar)?,
             scope,
             prompt,
@@ -44,7 +44,7 @@ pub(super) async fn chat(
         };
         let events = request::submit(&model.engine, request, n)?;
         let shape = ChatShape {
-            head: Head::new("chatcmpl", &model.name),
+            head: Head::new("chatcmpl", &name),
             names: chat.wanted_logprobs().map(|_| TokenNames(Arc::clone(prompter.tokenizer()))),
             readers: vec![tooling.reads.map(CallReader::new); n],
             calls: vec![0; n],

@@ -1,8 +1,8 @@
 //! `POST /v1/completions`: continue a text as it stands.
 
+use super::adapters::Answering;
 use super::answer::{Answer, Head, Shape, TokenNames, streamed, to_json, whole};
 use super::{App, Refusal, body, model_name, off_thread, request};
-use crate::adapters::AdapterLease;
 use crate::engine::{Request, ScoredToken};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -22,7 +22,7 @@ pub(super) async fn completions(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let bytes = body(bytes)?;
-    let model = app.chat(&model_name(&bytes)?).await?;
+    let Answering { model, adapter, name } = app.answering(&model_name(&bytes)?).await?;
     let (events, shape, sampling) = off_thread(move || {
         let (completion, bias) = request::parse::<CompletionRequest>(&bytes)?;
         let echo = completion.echo == Some(true);
@@ -46,7 +46,7 @@ pub(super) async fn completions(
         let prompter = &model.prompter;
         let n = request::answers(&completion.sampling)?;
         let request = Request {
-            adapter: AdapterLease::default(),
+            adapter,
             constraint: request::constraint(prompter, request::form(&completion.form)?)?,
             scope: request::scope(completion.cache_salt.as_deref(), 0),
             prompt,
@@ -56,7 +56,7 @@ pub(super) async fn completions(
         };
         let events = request::submit(&model.engine, request, n)?;
         let shape = CompletionShape {
-            head: Head::new("cmpl", &model.name),
+            head: Head::new("cmpl", &name),
             echo: echo.then_some(text),
             names: completion.logprobs.map(|_| names),
             offsets: vec![0; n],

@@ -7,6 +7,7 @@
 //! | `POST /v1/rerank` | which documents answer a question |
 //! | `GET /v1/models`, `/v1/models/{name}` | what the box has, and what of it is loaded |
 //! | `POST /v1/models/{name}/load`, `…/unload` | a steward's hand (the portal does not pass these on) |
+//! | `POST /v1/load_lora_adapter`, `/v1/unload_lora_adapter` | adapters, to be asked for by `model` (not passed on either) |
 //! | `GET /health` | whether it can answer, and why not; from the first moment on, while the model still loads |
 //! | `GET /metrics` | Prometheus text |
 //!
@@ -18,6 +19,7 @@
 //! Deliberately absent: keys, quotas, fairness between members. Whoever may open the socket may ask; the portal, which
 //! opens it, has done all that.
 
+mod adapters;
 mod answer;
 mod chat;
 mod completions;
@@ -31,7 +33,7 @@ mod tests;
 
 use crate::config::EngineConfig;
 use crate::error::EngineError;
-use crate::load::{self, ChatModel};
+use crate::load;
 use crate::metrics::Metrics;
 use crate::models::loader;
 use crate::models::registry::{Registry, Unavailable};
@@ -120,6 +122,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/models/{name}/load", post(status::load))
         .route("/v1/models/{name}/unload", post(status::unload))
         .route("/v1/models/{name}", get(status::model))
+        .route("/v1/load_lora_adapter", post(adapters::load))
+        .route("/v1/unload_lora_adapter", post(adapters::unload))
         .route("/health", get(status::health))
         .route("/metrics", get(status::metrics))
         .fallback(|| async { Refusal(ApiError::not_found("the engine has no such address")) })
@@ -136,6 +140,7 @@ struct App {
     metrics: Arc<Metrics>,
     providers: Arc<Mutex<Vec<ProviderHealth>>>,
     phase: RwLock<Phase>,
+    adapters: adapters::Shelf,
 }
 
 /// How far the engine has come.
@@ -211,7 +216,7 @@ impl App {
         let report = Arc::clone(&self.providers);
         let registry = loader::registry(environment, config, packs, providers, report, metrics);
         registry.settle();
-        let models = Models { registry, problems };
+        let mut models = Models { registry, problems };
         let views = models.registry.views();
         if views.iter().all(|view| view.loaded.is_none()) && !views.iter().any(|view| !view.known.pinned) {
             return Err(EngineError::Missing(models.problem().unwrap_or_else(|| {
@@ -219,6 +224,13 @@ impl App {
             })));
         }
         drop(views);
+        for dir in &config.adapters {
+            if let Err(Refusal(error)) = self.shelve(&models, dir) {
+                let reason = error.detail.message;
+                tracing::warn!(adapter = %dir.display(), reason, "an adapter is left out");
+                models.problems.push(reason);
+            }
+        }
         Ok(models)
     }
 
@@ -233,11 +245,6 @@ impl App {
                 Err(Refusal(ApiError::engine_unavailable(format!("the engine cannot answer: {reason}"))))
             }
         }
-    }
-
-    /// The chat model of this name (empty: the default one), or why it cannot answer.
-    async fn chat(&self, name: &str) -> Result<Arc<ChatModel>, Refusal> {
-        Ok(self.models()?.registry.chat(name).await?)
     }
 
     /// Ready when the engine thread has ended without being told to.

@@ -82,20 +82,20 @@ fn kind(kind: Kind) -> &'static str {
 }
 
 pub(super) async fn models(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
-    Ok(json(to_json(&ModelList::new(list(&*app.models()?)))))
+    Ok(json(to_json(&ModelList::new(list(&app, &*app.models()?)))))
 }
 
 pub(super) async fn model(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
 ) -> Result<Response, Refusal> {
-    described(&*app.models()?, &name)
+    described(&app, &*app.models()?, &name)
 }
 
 pub(super) async fn load(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Response, Refusal> {
     let models = app.models()?;
     models.registry.load(&name).await?;
-    described(&models, &name)
+    described(&app, &models, &name)
 }
 
 pub(super) async fn unload(
@@ -104,11 +104,11 @@ pub(super) async fn unload(
 ) -> Result<Response, Refusal> {
     let models = app.models()?;
     models.registry.unload(&name).await?;
-    described(&models, &name)
+    described(&app, &models, &name)
 }
 
-fn described(models: &Models, name: &str) -> Result<Response, Refusal> {
-    let all = list(models);
+fn described(app: &App, models: &Models, name: &str) -> Result<Response, Refusal> {
+    let all = list(app, models);
     let names: Vec<&str> = all.iter().map(|m| m.id.as_str()).collect();
     match all.iter().find(|m| m.id == name) {
         Some(model) => Ok(json(to_json(model))),
@@ -116,7 +116,7 @@ fn described(models: &Models, name: &str) -> Result<Response, Refusal> {
     }
 }
 
-fn list(models: &Models) -> Vec<Model> {
+fn list(app: &App, models: &Models) -> Vec<Model> {
     let describe = |view: View<'_>| {
         let known = view.known;
         // What a conversation may really have is known once its memory has been divided.
@@ -131,7 +131,7 @@ fn list(models: &Models) -> Vec<Model> {
             ..Model::new(known.name.as_str(), known.created)
         }
     };
-    models.registry.views().into_iter().map(describe).collect()
+    models.registry.views().into_iter().map(describe).chain(app.adapters.list(models)).collect()
 }
 
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
