@@ -17,6 +17,8 @@ mod member;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod ticket;
+mod turn;
 mod turns;
 
 use std::time::Duration;
@@ -26,7 +28,9 @@ pub(crate) use self::member::Member;
 pub use self::settings::{
     Admission, BackgroundRule, Classes, CrisisRule, QueueSettings, Quota, Quotas, Rate, Weights,
 };
-pub(crate) use self::turns::{AfterFailure, Progress, Ticket, Turn, Turns};
+pub(crate) use self::ticket::{Progress, Ticket};
+pub(crate) use self::turn::{AfterFailure, Turn};
+pub(crate) use self::turns::Turns;
 
 /// A request in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,12 +10,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use banyan_openai::{ApiError, ClientError};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep};
 
+use super::ticket::Ticket;
+use super::turn::Turn;
 use super::{Ask, FairQueue, Places, QueueSettings, Refusal, Standing, TicketId};
-use crate::engines::{EngineId, Engines, Lease};
+use crate::engines::Engines;
 
 /// How often those who wait are told anew how long it will take, when nothing else happens.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
@@ -26,22 +27,22 @@ pub(crate) struct Turns {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    engines: Engines,
+pub(super) struct Shared {
+    pub(super) engines: Engines,
     state: Mutex<State>,
     wake: Arc<Notify>,
     started: Instant,
 }
 
-struct State {
-    queue: FairQueue,
-    lines: HashMap<TicketId, Line>,
+pub(super) struct State {
+    pub(super) queue: FairQueue,
+    pub(super) lines: HashMap<TicketId, Line>,
     /// Turns whose engine failed: a place is kept for each, before whoever waits in the queue.
-    kept: usize,
+    pub(super) kept: usize,
 }
 
 /// The way back to a ticket.
-struct Line {
+pub(super) struct Line {
     standing: watch::Sender<Standing>,
     given: oneshot::Sender<Option<Turn>>,
 }
@@ -89,14 +90,7 @@ impl Turns {
         self.shared.dispatch();
         // The task learns of a deadline that is nearer than what it waits for.
         self.shared.wake.notify_one();
-        Ok(Ticket {
-            shared: self.shared.clone(),
-            id,
-            declined: class != wished,
-            standing,
-            given,
-            over: false,
-        })
+        Ok(Ticket::new(self.shared.clone(), id, class != wished, standing, given))
     }
 
     pub(crate) fn overview(&self) -> Overview {
@@ -112,11 +106,11 @@ impl Turns {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
@@ -126,7 +120,7 @@ impl Shared {
     }
 
     /// Lets go whose deadline passed, hands out what is free, and tells the others how they stand.
-    fn dispatch(self: &Arc<Self>) {
+    pub(super) fn dispatch(self: &Arc<Self>) {
         let mut over = Vec::new();
         let mut given = Vec::new();
         {
@@ -198,206 +192,5 @@ async fn watch(shared: Weak<Shared>, engines: Engines, wake: Arc<Notify>) {
             () = wake.notified() => {}
             () = sleep(pause) => {}
         }
-    }
-}
-
-/// What happens next to a ticket.
-pub(crate) enum Progress {
-    /// It stands differently; see [`Ticket::standing`].
-    Moved,
-    /// Its turn has come.
-    Turn(Turn),
-    /// Its deadline passed.
-    Overdue,
-}
-
-/// A place in the queue.
-pub(crate) struct Ticket {
-    shared: Arc<Shared>,
-    id: TicketId,
-    declined: bool,
-    standing: watch::Receiver<Standing>,
-    given: oneshot::Receiver<Option<Turn>>,
-    over: bool,
-}
-
-impl Ticket {
-    /// Whether the wished class was not granted.
-    pub(crate) fn declined(&self) -> bool {
-        self.declined
-    }
-
-    /// How it stands now.
-    pub(crate) fn standing(&mut self) -> Standing {
-        *self.standing.borrow_and_update()
-    }
-
-    /// Waits until something happens. May be dropped and called again.
-    pub(crate) async fn next(&mut self) -> Progress {
-        if self.over {
-            return Progress::Overdue;
-        }
-        tokio::select! {
-            biased;
-            given = &mut self.given => {
-                self.over = true;
-                match given {
-                    Ok(Some(turn)) => Progress::Turn(turn),
-                    Ok(None) | Err(_) => Progress::Overdue,
-                }
-            }
-            Ok(()) = self.standing.changed() => Progress::Moved,
-        }
-    }
-
-    /// Waits for the turn alone; none when the deadline passed before.
-    pub(crate) async fn turn(mut self) -> Option<Turn> {
-        loop {
-            match self.next().await {
-                Progress::Moved => {}
-                Progress::Turn(turn) => return Some(turn),
-                Progress::Overdue => return None,
-            }
-        }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if self.over {
-            return;
-        }
-        let line = {
-            let mut state = self.shared.lock();
-            state.queue.leave(self.id);
-            state.lines.remove(&self.id)
-        };
-        if line.is_some() {
-            self.shared.dispatch();
-        }
-    }
-}
-
-/// What comes after an engine's failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AfterFailure {
-    /// Another engine is there; ask it.
-    Moved,
-    /// An engine may be back or have room soon; see [`Turn::returns`].
-    Wait,
-    /// Nothing helps.
-    Over,
-}
-
-/// So often one question is asked of the same engine: a second failure is no accident.
-const ASKED_AT_MOST: usize = 2;
-
-/// An engine's place, until it is dropped.
-pub(crate) struct Turn {
-    shared: Arc<Shared>,
-    id: TicketId,
-    /// None while its engine is away.
-    lease: Option<Lease>,
-    /// Engines that failed this turn, each as often as it did.
-    tried: Vec<EngineId>,
-    worked: bool,
-    /// Whether the next free place is kept for it.
-    keeps_place: bool,
-}
-
-impl Turn {
-    fn new(shared: Arc<Shared>, id: TicketId, lease: Lease) -> Self {
-        Self { shared, id, lease: Some(lease), tried: Vec::new(), worked: false, keeps_place: false }
-    }
-
-    /// The engine to ask.
-    pub(crate) fn lease(&self) -> Option<&Lease> {
-        self.lease.as_ref()
-    }
-
-    /// The engine answers: from now on the time of this turn tells something about the next ones.
-    pub(crate) fn works(&mut self) {
-        self.worked = true;
-        if let Some(lease) = &self.lease {
-            lease.answered();
-        }
-    }
-
-    /// The engine failed before it said a word. The turn is not lost by that.
-    pub(crate) fn fails(&mut self, error: &ClientError) -> AfterFailure {
-        let Some(lease) = &self.lease else { return AfterFailure::Over };
-        let (id, another_may) = (lease.id(), lease.failed(error));
-        self.tried.push(id);
-        if another_may && let Some(lease) = self.shared.engines.lease(&self.tried) {
-            self.lease = Some(lease);
-            self.shared.dispatch();
-            return AfterFailure::Moved;
-        }
-        if !passes(error) {
-            // Asking it the same again makes no sense.
-            self.tried.extend([id; ASKED_AT_MOST - 1]);
-        }
-        // Another that is full now has room soon.
-        let another_will = another_may && self.shared.engines.is_any_ready(&self.tried);
-        if !another_will && self.asked(id) >= ASKED_AT_MOST {
-            return AfterFailure::Over;
-        }
-        self.keep_place(true);
-        self.lease = None;
-        AfterFailure::Wait
-    }
-
-    /// Takes an engine again, if one is there.
-    pub(crate) fn returns(&mut self) -> bool {
-        let worn: Vec<EngineId> =
-            self.tried.iter().copied().filter(|id| self.asked(*id) >= ASKED_AT_MOST).collect();
-        let Some(lease) = self.shared.engines.lease(&worn) else { return false };
-        self.lease = Some(lease);
-        self.keep_place(false);
-        true
-    }
-
-    /// Changes to an engine that is not to be avoided, and waits for one if need be; the turn stays.
-    pub(crate) async fn avoids(&mut self, avoid: &[EngineId]) {
-        while self.lease.as_ref().is_none_or(|lease| avoid.contains(&lease.id())) {
-            let changed = self.shared.engines.changed();
-            match self.shared.engines.lease(avoid) {
-                Some(lease) => self.lease = Some(lease),
-                None => {
-                    // Somebody else can use what this turn cannot.
-                    drop(self.lease.take());
-                    self.shared.dispatch();
-                    changed.await;
-                }
-            }
-        }
-    }
-
-    fn keep_place(&mut self, keep: bool) {
-        if std::mem::replace(&mut self.keeps_place, keep) != keep {
-            let count = &mut self.shared.lock().kept;
-            *count = if keep { *count + 1 } else { count.saturating_sub(1) };
-        }
-    }
-
-    fn asked(&self, id: EngineId) -> usize {
-        self.tried.iter().filter(|tried| **tried == id).count()
-    }
-}
-
-/// Whether the engine is away, or full, for a moment only.
-fn passes(error: &ClientError) -> bool {
-    error.is_passing()
-        || matches!(error, ClientError::Refused(refusal) if refusal.code() == ApiError::QUEUE_FULL)
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        // The engine's place first: the queue hands on what is free.
-        drop(self.lease.take());
-        self.keep_place(false);
-        let now = self.shared.now();
-        self.shared.lock().queue.end(now, self.id, self.worked);
-        self.shared.dispatch();
     }
 }
