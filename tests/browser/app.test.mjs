@@ -208,7 +208,7 @@ test('a conversation begun on the plain page goes on in the app', async () => {
   await visit(browser, { app: false, waitUntil: 'commit', prepare }, async (page) => {
     await page.locator('main#app textarea[name="question"]').fill(SHORT)
     await page.locator('main#app form:has(textarea) button').click({ noWaitAfter: true })
-    await page.locator('main#app section.assistant p:not(.thinking)').first().waitFor({ timeout: 120_000 })
+    await page.locator('main#app section.assistant p:not(.thinking, .queue)').first().waitFor({ timeout: 120_000 })
     release()
     await appReady(page)
     assert.equal((await page.locator('.question-text').innerText()).trim(), SHORT)
