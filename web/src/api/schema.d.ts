@@ -618,6 +618,10 @@ export interface components {
             object?: string;
             /** @description Who serves it. */
             owned_by?: string;
+            /** @description Of an adapter: the model it changes (vLLM's field). */
+            parent?: string | null;
+            /** @description Of an adapter: where it lies (vLLM's field). */
+            root?: string | null;
         };
         /** @description The models an engine serves. */
         ModelList: {
