@@ -64,7 +64,12 @@ impl Paths {
             return Err(PathError::SocketTooLong { path: longest, length });
         }
         for (path, mode) in
-            [(self.data.clone(), 0o755), (self.models(), 0o755), (self.run_dir.clone(), 0o700)]
+            [
+                (self.data.clone(), 0o755),
+                (self.models(), 0o755),
+                (self.tuning(), 0o755),
+                (self.run_dir.clone(), 0o700),
+            ]
         {
             let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
             made.map_err(|source| PathError::Folder { path: path.clone(), source })?;
@@ -78,6 +83,15 @@ impl Paths {
 
     pub(crate) fn models(&self) -> PathBuf {
         self.data.join("models")
+    }
+
+    /// What was measured about models on this machine.
+    pub(crate) fn tuning(&self) -> PathBuf {
+        self.data.join("tuning")
+    }
+
+    pub(crate) fn adapters(&self) -> PathBuf {
+        self.data.join("adapters")
     }
 
     pub(crate) fn settings(&self) -> PathBuf {

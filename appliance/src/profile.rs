@@ -48,9 +48,9 @@ pub(crate) struct PortalProfile {
 pub(crate) struct EngineProfile {
     /// In the order of preference; CPU is always tried last.
     pub(crate) providers: Vec<String>,
-    /// 0: all that this process may use.
+    /// 0: as `banyan model tune` found, else all that this process may use.
     pub(crate) threads: usize,
-    /// Answers made at the same time.
+    /// Answers made at the same time; 0: as `banyan model tune` found, else as many as memory allows, up to 128.
     pub(crate) slots: usize,
     /// The most tokens of one conversation; 0: what the model was trained for.
     pub(crate) context: usize,
@@ -98,9 +98,6 @@ fn parse(name: &str, text: &str) -> Result<Profile, ProfileError> {
     let profile: Profile = toml::from_str(text)
         .map_err(|source| ProfileError::Format { name: name.into(), source: Box::new(source) })?;
     let wrong = |field, problem| Err(ProfileError::Value { name: name.into(), field, problem });
-    if profile.engine.slots == 0 {
-        return wrong("engine.slots", "is 0, and then nothing is ever answered; give at least 1");
-    }
     if profile.engine.slots > 1024 {
         return wrong("engine.slots", "is above 1024, which no machine has the memory for");
     }
@@ -125,8 +122,8 @@ mod tests {
     fn a_mistake_in_a_profile_is_named_with_its_field() {
         for (from, to, expected) in [
             ("threads =", "thread =", "unknown field `thread`"),
-            ("slots = 8", "slots = \"many\"", "slots"),
-            ("slots = 8", "slots = 0", "engine.slots is 0"),
+            ("slots = 0", "slots = \"many\"", "slots"),
+            ("slots = 0", "slots = 2000", "engine.slots is above 1024"),
             ("0.0.0.0:8080", "everywhere", "listen"),
             ("[\"cpu\"]", "[\"\"]", "engine.providers"),
         ] {

@@ -9,6 +9,14 @@ use crate::settings::ModelSettings;
 pub(crate) struct Choice<'a> {
     pub(crate) chat: Result<&'a str, String>,
     pub(crate) embedding: Result<&'a str, String>,
+    pub(crate) reranker: Result<&'a str, String>,
+}
+
+impl<'a> Choice<'a> {
+    /// Those that are there.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> {
+        [&self.chat, &self.embedding, &self.reranker].into_iter().filter_map(|one| one.as_ref().ok().copied())
+    }
 }
 
 /// The named ones, else the first of each kind; `packs` in the order of their names.
@@ -18,6 +26,7 @@ pub(crate) fn choose<'a>(packs: &[&'a Pack], settings: &ModelSettings) -> Choice
     Choice {
         chat: pick(&known, Kind::Decoder, settings.chat.as_deref()),
         embedding: pick(&known, Kind::Encoder, settings.embedding.as_deref()),
+        reranker: pick(&known, Kind::Reranker, settings.reranker.as_deref()),
     }
 }
 
@@ -25,6 +34,7 @@ fn pick<'a>(known: &[(&'a str, Kind)], kind: Kind, wanted: Option<&str>) -> Resu
     let does = match kind {
         Kind::Decoder => "answers questions",
         Kind::Encoder => "makes embeddings",
+        Kind::Reranker => "re-ranks",
     };
     let of_kind = |name: &str| known.iter().find(|(other, of)| *of == kind && *other == name);
     let first = known.iter().find(|(_, of)| *of == kind);

@@ -65,9 +65,12 @@ pub(crate) fn command(paths: &Paths, store: &Store, args: Args) -> Result<()> {
             worst.rmse * 100.0
         );
     }
-    if manifest.kind == Kind::Decoder {
-        println!("  Let it answer with: banyan model use {}", manifest.name);
-    }
+    let does = match manifest.kind {
+        Kind::Decoder => "answer",
+        Kind::Encoder => "make embeddings",
+        Kind::Reranker => "re-rank",
+    };
+    println!("  Let it {does} with: banyan model use {}", manifest.name);
     Ok(())
 }
 

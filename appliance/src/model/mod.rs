@@ -1,19 +1,22 @@
 //! `banyan model …`: the models folder from the command line.
 
 mod bench;
+mod capacity;
 mod choice;
 mod import;
+mod load;
 mod profile;
 mod score;
+mod tune;
 
 use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Result, bail};
 use banyan_modelpack::{Kind, Pack, Store};
-use banyan_openai::Client;
+use banyan_openai::{Client, Health};
 use clap::Subcommand;
 
-pub(crate) use self::choice::choose;
+pub(crate) use self::choice::{Choice, choose};
 use crate::paths::Paths;
 use crate::settings::Settings;
 use crate::status;
@@ -39,14 +42,33 @@ pub(crate) enum Command {
     },
     /// Let this model serve from now on; a running box takes it at once
     Use { name: String },
+    /// Load a model into the running engine
+    #[command(after_help = LOAD_HELP)]
+    Load { name: String },
+    /// Let a model's memory go; it comes back when a request names it
+    Unload { name: String },
+    /// Measure what a model's steps cost here, and choose threads, rows and chunks for it
+    Tune(tune::Args),
     /// Measure a model's speed on this machine
     Bench(bench::Args),
     /// Where the time of a decode step goes
     #[command(hide = true)]
     Profile(profile::Args),
+    /// How many members machines of some classes would serve
+    #[command(hide = true)]
+    Capacity(capacity::Args),
     /// How well a model foresees a text (its perplexity; lower is better)
     Score(score::Args),
 }
+
+const LOAD_HELP: &str = "\
+Every model of the box can be asked for by its name; it is loaded for the first request that names it, which waits.
+When the memory for models is full, the one that was idle longest goes. The settings say how much they may take, and which
+ones stay beside the two defaults:
+
+  [models]
+  memory_mib = 6000
+  keep_loaded = [\"qwen3-0.6b\"]";
 
 pub(crate) fn command(paths: &Paths, command: Command) -> Result<()> {
     let store = Store::new(paths.models());
@@ -57,7 +79,11 @@ pub(crate) fn command(paths: &Paths, command: Command) -> Result<()> {
         Command::Verify { name } => verify(&store, name.as_deref()),
         Command::Remove { name, yes } => remove(paths, &store, &name, yes),
         Command::Use { name } => use_model(paths, &store, &name),
+        Command::Load { name } => load::load(paths, &name),
+        Command::Unload { name } => load::unload(paths, &name),
+        Command::Tune(args) => tune::command(paths, &store, &args),
         Command::Bench(args) => bench::command(paths, &store, &args),
+        Command::Capacity(args) => capacity::command(paths, &store, &args),
         Command::Profile(args) => profile::command(paths, &store, &args),
         Command::Score(args) => score::command(paths, &store, &args),
     }
@@ -71,11 +97,11 @@ fn list(paths: &Paths, store: &Store) -> Result<()> {
     }
     let packs: Vec<&Pack> = all.iter().flatten().collect();
     let choice = choose(&packs, &Settings::load(&paths.settings())?.models);
-    let serving = [choice.chat.ok(), choice.embedding.ok()];
+    let serving: Vec<&str> = choice.names().collect();
     for pack in &all {
         match pack {
             Ok(pack) => {
-                let mark = if serving.contains(&Some(pack.manifest().name.as_str())) { '*' } else { ' ' };
+                let mark = if serving.contains(&pack.manifest().name.as_str()) { '*' } else { ' ' };
                 println!("{mark} {}", line(pack));
             }
             Err(error) => println!("! {error}"),
@@ -89,6 +115,7 @@ fn line(pack: &Pack) -> String {
     let does = match manifest.kind {
         Kind::Decoder => format!("answers, {} tokens of context", manifest.context_length),
         Kind::Encoder => format!("embeddings, {} numbers", manifest.architecture.hidden),
+        Kind::Reranker => "re-ranks documents".to_owned(),
     };
     let licence = manifest.licence.as_deref().unwrap_or("licence unknown");
     format!("{:<32} {:>9}  {does}; {licence}", manifest.name, megabytes(bytes(pack)))
@@ -143,8 +170,8 @@ fn remove(paths: &Paths, store: &Store, name: &str, yes: bool) -> Result<()> {
     let size = store.open(name).map(|pack| format!(" ({})", megabytes(bytes(&pack)))).unwrap_or_default();
     if served_now(paths).iter().any(|serving| serving == name) {
         bail!(
-            "{name} serves at this moment. Let another one serve first (`banyan model use OTHER`), or stop the box \
-             (`banyan stop`)"
+            "{name} is loaded at this moment. Unload it (`banyan model unload {name}`), let another one serve if it is \
+             a default (`banyan model use OTHER`), or stop the box (`banyan stop`)"
         );
     }
     if !yes && !confirmed(&format!("Delete the model {name}{size} for good?"))? {
@@ -157,7 +184,7 @@ fn remove(paths: &Paths, store: &Store, name: &str, yes: bool) -> Result<()> {
 }
 
 /// Only a clear yes counts; without a person to ask, `--yes` has to be given.
-fn confirmed(question: &str) -> Result<bool> {
+pub(crate) fn confirmed(question: &str) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("nobody is here to confirm; give --yes to delete without asking");
     }
@@ -180,6 +207,10 @@ fn use_model(paths: &Paths, store: &Store, name: &str) -> Result<()> {
             settings.models.embedding = Some(name.to_owned());
             "makes embeddings"
         }
+        Kind::Reranker => {
+            settings.models.reranker = Some(name.to_owned());
+            "re-ranks"
+        }
     };
     settings.save(&paths.settings())?;
     if crate::on_one_thread(status::restart(paths, "infer"))? {
@@ -194,5 +225,9 @@ fn use_model(paths: &Paths, store: &Store, name: &str) -> Result<()> {
 fn served_now(paths: &Paths) -> Vec<String> {
     let client = Client::new(paths.engine_socket());
     let health = crate::on_one_thread(async { Ok(client.health().await?) });
-    health.map(|health| health.model.into_iter().chain(health.embedding_model).collect()).unwrap_or_default()
+    let loaded = |health: Health| {
+        let models = health.models.into_iter().filter(|model| model.state != "unloaded" && model.state != "failed");
+        models.map(|model| model.name).collect()
+    };
+    health.map(loaded).unwrap_or_default()
 }

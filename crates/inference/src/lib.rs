@@ -19,7 +19,7 @@
 //! - [`forward`]: what a model is to the engine; [`runner`]: the decoder on ONNX Runtime; [`kv`]: its memory.
 //! - [`models`]: which models are in memory, within a budget. [`embed`]: the encoder; [`rerank`]: the cross-encoder.
 //!   [`providers`], [`runtime`], [`load`]: ONNX Runtime, and packs to running models.
-//! - [`bench`](mod@bench), [`score`]: speed and quality of one stream.
+//! - [`bench`](mod@bench), [`score`]: speed and quality of one stream; [`tune`](mod@tune): what steps cost, and what to choose.
 //!
 //! ```no_run
 //! use banyan_inference::{EngineConfig, serve};
@@ -40,6 +40,7 @@ pub mod batched;
 pub mod adapters;
 pub mod bench;
 mod calibrate;
+pub mod capacity;
 pub mod calls;
 pub mod config;
 pub mod constraint;
@@ -67,6 +68,7 @@ pub mod server;
 pub mod speculation;
 #[cfg(test)]
 mod testing;
+pub mod tune;
 
 pub use bench::{BenchOptions, BenchReport, Rate, bench};
 pub use config::{EngineConfig, Tuned};

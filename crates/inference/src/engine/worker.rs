@@ -19,6 +19,9 @@ use tokenizers::Tokenizer;
 /// How long to wait for commands while only slow readers are left to serve.
 const SLOW_READER_POLL: Duration = Duration::from_millis(10);
 
+/// How long an engine that is told to stop waits for readers that have not taken the end of their answers.
+const LAST_CALL: Duration = Duration::from_secs(2);
+
 /// So many failed steps in a row end the engine: the runtime is broken, and a fresh process is the remedy.
 const MAX_FAILURES: u32 = 3;
 
@@ -86,7 +89,17 @@ impl Worker {
         let ended =
             EndNote { shared: Arc::clone(&self.shared), reason: Some("the engine thread panicked".into()) };
         let reason = self.serve();
+        self.see_off();
         ended.write(reason);
+    }
+
+    /// Slow readers get what is theirs before the thread goes, if they take it soon.
+    fn see_off(&mut self) {
+        let began = Instant::now();
+        while !self.leaving.is_empty() && began.elapsed() < LAST_CALL {
+            std::thread::sleep(SLOW_READER_POLL);
+            self.leaving.retain_mut(|outbox| outbox.flush() == Flushed::Later);
+        }
     }
 
     fn serve(&mut self) -> String {

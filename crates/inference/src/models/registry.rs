@@ -388,7 +388,7 @@ impl Registry {
                 {
                     model.engine.stop();
                 }
-                memory::give_back();
+                crate::runner::trim::give_back();
                 self.lock().residency.unloaded(i);
                 self.log("unloaded", i, before, began.elapsed());
             }

@@ -13,11 +13,12 @@
 //!   rows always looks the same, so its binding is made once for each `n` and kept; only the numbers in its small
 //!   inputs change. A prefill chunk is bound anew: beside its own cost that is nothing.
 //!
-//! The only `unsafe` of the crate is in `runs.rs` and `slab.rs` beside this file.
+//! The only `unsafe` of the crate is in `runs.rs`, `slab.rs` and `trim.rs` beside this file.
 
 pub mod lora;
 mod runs;
 mod slab;
+pub(crate) mod trim;
 
 use crate::error::EngineError;
 use crate::forward::{DecodeInput, Forward, ForwardError, LogitsWanted, VerifyInput};
