@@ -240,6 +240,20 @@ async fn when_the_own_engine_is_away_the_other_goes_on() {
 }
 
 #[tokio::test]
+async fn the_status_page_names_who_helps_and_says_that_the_box_answers_while_anybody_does() {
+    let mut pair = Pair::start(VLLM, FOUR_PLACES).await;
+    let (_, page) = pair.page.get("/status").await;
+    assert!(page.contains("hall: ready"), "{page}");
+    pair.own.die();
+    let (_, page) = pair.page.get("/status").await;
+    assert!(page.contains("banner-ready"), "{page}");
+    pair.hall.die().await;
+    pair.until_hall_is(EngineState::Away).await;
+    let (_, page) = pair.page.get("/status").await;
+    assert!(page.contains("hall: away") && !page.contains("127.0.0.1"), "{page}");
+}
+
+#[tokio::test]
 async fn many_questions_fill_both_engines_to_their_places_and_the_rest_wait() {
     let pair = Arc::new(Pair::start(LLAMA_CPP, FOUR_PLACES).await);
     pair.hall.behave(Manner::Waits);

@@ -288,7 +288,9 @@ impl Lease {
 
     /// The first words came. Say so at once: an engine that was away gets more than one question only then.
     pub(crate) fn answered(&self) {
-        self.shared.change(|pool| pool.answered(&self.place));
+        if self.shared.change(|pool| pool.answered(&self.place)) {
+            tracing::info!(engine = self.engine().name, "an engine that was away answers again");
+        }
     }
 
     /// The question failed here. Gives whether there is another engine that may answer it; so long as nothing was said, it
@@ -296,8 +298,10 @@ impl Lease {
     pub(crate) fn failed(&self, error: &ClientError) -> bool {
         if let Some(fault) = fault::fault(error, self.is_own()) {
             let now = Instant::now();
-            self.shared.change(|pool| pool.failed(&self.place, now, fault));
-            self.engine().wake.notify_one();
+            if self.shared.change(|pool| pool.failed(&self.place, now, fault)) {
+                tracing::warn!(engine = self.engine().name, reason = %error, "a question failed by an engine's fault");
+                self.engine().wake.notify_one();
+            }
         }
         self.may_be_answered_elsewhere(error)
     }

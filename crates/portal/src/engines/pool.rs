@@ -207,26 +207,28 @@ impl Pool {
         Some(Place { id, era })
     }
 
-    /// The first words of an answer came: the engine works.
-    pub(super) fn answered(&mut self, place: &Place) {
+    /// The first words of an answer came: the engine works. Answers whether that ended its trial.
+    pub(super) fn answered(&mut self, place: &Place) -> bool {
         let entry = &mut self.engines[place.id.0];
         if entry.era != place.era {
-            return;
+            return false;
         }
         entry.failures = 0;
-        if entry.state == EngineState::Trial {
+        let was_on_trial = entry.state == EngineState::Trial;
+        if was_on_trial {
             entry.state = EngineState::Ready;
             entry.reason = None;
             entry.trying = false;
             self.version += 1;
         }
+        was_on_trial
     }
 
-    /// A question failed by the engine's fault. The place is still to be given back.
-    pub(super) fn failed(&mut self, place: &Place, now: Instant, fault: Fault) {
+    /// A question failed by the engine's fault. The place is still to be given back. Answers whether that was news.
+    pub(super) fn failed(&mut self, place: &Place, now: Instant, fault: Fault) -> bool {
         let entry = &mut self.engines[place.id.0];
         if entry.era != place.era {
-            return;
+            return false;
         }
         let rest = fault.rest.unwrap_or_else(|| {
             entry.failures = entry.failures.saturating_add(1);
@@ -236,6 +238,7 @@ impl Pool {
         entry.missed_looks = 0;
         entry.not_before = Some(now + rest.min(REST_AT_MOST));
         self.version += 1;
+        true
     }
 
     /// Gives a place back, however it went.

@@ -84,7 +84,9 @@ impl Day {
         let engines = self.engines;
         match step {
             Step::Lease { avoid } => self.lease(avoid.map(|engine| EngineId(engine % engines))),
-            Step::Answered(at) if at < self.places.len() => self.pool.answered(&self.places[at]),
+            Step::Answered(at) if at < self.places.len() => {
+                self.pool.answered(&self.places[at]);
+            }
             Step::Failed(at, rest) if at < self.places.len() => {
                 let rest = rest.map(|seconds| SECOND * u32::try_from(seconds).unwrap());
                 self.pool.failed(&self.places[at], self.now, Fault { rest, ..broken() });
@@ -124,7 +126,7 @@ impl Day {
         match state {
             EngineState::Ready => {}
             EngineState::Trial => {
-                let others = self.places.iter().any(|other| *other == place);
+                let others = self.places.contains(&place);
                 assert!(!others, "one question at a time is on trial");
             }
             away => panic!("a question went to an engine that is {away:?}"),

@@ -8,6 +8,7 @@ use http::StatusCode;
 use minijinja::{Value, context};
 
 use crate::Portal;
+use crate::engines::EngineState;
 use crate::visit::Visit;
 
 /// Seconds after which the page looks again by itself, while something is being mended.
@@ -22,6 +23,8 @@ pub(crate) async fn status(State(portal): State<Portal>, Extension(visit): Exten
     let health = portal.health_at_a_glance().await;
     let (kind, key) = match health.as_ref().map(|health| health.status) {
         Some(HealthStatus::Ready) => ("ready", "page.status.ready"),
+        // Another machine answers meanwhile.
+        _ if portal.engines().capacity() > 0 => ("ready", "page.status.ready"),
         Some(HealthStatus::Loading) => ("wait", "page.status.loading"),
         Some(HealthStatus::Failed) => ("down", "page.status.failed"),
         None => ("down", "page.status.down"),
@@ -62,6 +65,12 @@ fn facts(portal: &Portal, visit: &Visit, health: Option<&Health>) -> Vec<Value> 
         if !works.is_empty() {
             add("page.status.compute", works.join(", "));
         }
+    }
+    // The reason why one is away is the stewards' to read, in `banyan status`.
+    for helper in portal.engine_views().into_iter().skip(1) {
+        let is_ready = matches!(helper.state, EngineState::Ready | EngineState::Trial);
+        let key = if is_ready { "page.status.helperReady" } else { "page.status.helperAway" };
+        add("page.status.helper", format!("{}: {}", helper.name, visit.language.text(key)));
     }
     if let Some(address) = portal.public_url() {
         add("page.status.address", address.to_owned());

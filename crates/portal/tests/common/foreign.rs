@@ -14,7 +14,7 @@ use crate::common::{STREAM, chunk};
 
 /// What it does with questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// Answers.
     Well,
     /// Closes the connection before the first word.
@@ -29,8 +29,8 @@ pub enum Manner {
     Refuses(&'static str, &'static str),
 }
 
-pub const LLAMA_CPP: &str = "llamacpp";
-pub const VLLM: &str = "vllm";
+pub(crate) const LLAMA_CPP: &str = "llamacpp";
+pub(crate) const VLLM: &str = "vllm";
 
 #[derive(Debug)]
 struct State {
@@ -42,14 +42,14 @@ struct State {
 }
 
 /// The engine, while it lives.
-pub struct Foreign {
-    pub address: SocketAddr,
+pub(crate) struct Foreign {
+    pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
     accepting: JoinHandle<()>,
 }
 
 impl Foreign {
-    pub async fn start(maker: &'static str) -> Self {
+    pub(crate) async fn start(maker: &'static str) -> Self {
         let state =
             State { maker, manner: Manner::Well, loading: false, questions: Vec::new(), cancelled: 0 };
         Self::listen("127.0.0.1:0".parse().unwrap(), Arc::new(Mutex::new(state))).await
@@ -70,35 +70,35 @@ impl Foreign {
     }
 
     /// Nobody listens any more, and every connection is closed.
-    pub async fn die(&mut self) {
+    pub(crate) async fn die(&mut self) {
         self.accepting.abort();
         (&mut self.accepting).await.ok();
     }
 
     /// Listens again where it did.
-    pub async fn revive(&mut self) {
+    pub(crate) async fn revive(&mut self) {
         *self = Self::listen(self.address, self.state.clone()).await;
     }
 
-    pub fn behave(&self, manner: Manner) {
+    pub(crate) fn behave(&self, manner: Manner) {
         self.state.lock().unwrap().manner = manner;
     }
 
-    pub fn load(&self, loading: bool) {
+    pub(crate) fn load(&self, loading: bool) {
         self.state.lock().unwrap().loading = loading;
     }
 
     /// Head and body of each question.
-    pub fn questions(&self) -> Vec<String> {
+    pub(crate) fn questions(&self) -> Vec<String> {
         self.state.lock().unwrap().questions.clone()
     }
 
-    pub fn cancelled(&self) -> usize {
+    pub(crate) fn cancelled(&self) -> usize {
         self.state.lock().unwrap().cancelled
     }
 
     /// As the settings name it.
-    pub fn spec(&self) -> EngineSpec {
+    pub(crate) fn spec(&self) -> EngineSpec {
         let address: banyan_openai::HttpAddress = format!("http://{}", self.address).parse().unwrap();
         EngineSpec {
             name: "hall".into(),
