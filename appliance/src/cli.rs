@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::paths::{PathError, Paths};
-use crate::{ask, engine, key, model};
+use crate::{adapter, ask, engine, key, model};
 
 /// An assistant that a community owns: runs on this box, with no internet.
 #[derive(Debug, Parser)]
@@ -76,6 +76,9 @@ pub(crate) enum Command {
     /// The models of the box
     #[command(subcommand)]
     Model(model::Command),
+    /// Small changes to a model (LoRA), which can be asked for by name
+    #[command(subcommand)]
+    Adapter(adapter::Command),
     /// Keys for programs that use the box through the OpenAI API
     #[command(subcommand)]
     Key(key::Command),

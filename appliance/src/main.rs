@@ -1,5 +1,6 @@
 //! `banyan`: the one binary. Parses, logs, dispatches; each command is a module.
 
+mod adapter;
 mod address;
 mod ask;
 mod cli;
@@ -57,6 +58,7 @@ fn dispatch(paths: &Paths, command: Command) -> Result<ExitCode> {
         Command::Doctor => return doctor::command(paths),
         Command::Ask(args) => on_one_thread(ask::command(paths, args))?,
         Command::Model(command) => model::command(paths, command)?,
+        Command::Adapter(command) => adapter::command(paths, command)?,
         Command::Key(command) => key::command(paths, &command)?,
         Command::Engine(command) => engine::command(paths, command)?,
         Command::Restart { worker } => on_one_thread(status::restart_command(paths, &worker))?,

@@ -48,6 +48,12 @@ pub(crate) struct ModelSettings {
     /// Models that are loaded at the start and stay, beside the two defaults.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) keep_loaded: Vec<String>,
+    /// Adapters that can be asked for by their names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) adapters: Vec<String>,
+    /// MiB that the adapters of one model may take; absent means a sixteenth of what is free when the model is loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) adapter_mib: Option<u64>,
 }
 
 /// An engine on another machine that speaks the OpenAI API: a second box, vLLM, llama.cpp's server.

@@ -59,7 +59,7 @@ pub enum AdapterRefused {
     /// No memory.
     #[error(
         "with {name} the adapters would take {needed} MiB of memory, and they may take {budget} MiB; unload one, or allow \
-         more (`adapter_mib` in the profile)"
+         more (`adapter_mib` in the settings)"
     )]
     Memory {
         /// The adapter.
@@ -296,6 +296,7 @@ impl Inner {
     fn put(&self, adapters: &[(u32, Arc<AdapterWeights>)]) -> Result<(), AdapterRefused> {
         if adapters.is_empty() {
             self.place.close();
+            crate::models::memory::give_back();
             return Ok(());
         }
         let borrowed: Vec<_> = adapters.iter().map(|(id, weights)| (*id, &**weights)).collect();

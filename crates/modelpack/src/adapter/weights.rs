@@ -72,6 +72,17 @@ impl AdapterWeights {
         parts.filter_map(|part| self.parts.get(&(layer, *part))).map(|[a, _]| a.info.rows).sum()
     }
 
+    /// Bytes that it takes in memory, fused.
+    pub fn memory_bytes(&self) -> u64 {
+        let maps = (0..self.sizes.layers).flat_map(|i| LoraModule::ALL.into_iter().map(move |m| (i, m)));
+        let numbers = maps.map(|(layer, module)| {
+            let parts = Projection::of(module);
+            let outputs: usize = parts.iter().map(|part| part.outputs(&self.sizes)).sum();
+            self.rank(module, layer) as u64 * (parts[0].inputs(&self.sizes) + outputs) as u64
+        });
+        numbers.sum::<u64>() * size_of::<f32>() as u64
+    }
+
     /// Writes the factors of a fused map into `a` (`[in, rank]`) and `b` (`[rank, out]`), which hold zeros. `rank` is at
     /// least [`AdapterWeights::rank`]; what is beyond stays zero.
     pub fn fill(
