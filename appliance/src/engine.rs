@@ -101,7 +101,7 @@ async fn add(paths: &Paths, add: Add) -> Result<()> {
     settings.save(&paths.settings())?;
     match Client::at(spec.address, spec.api_key).introduction().await {
         Ok(introduction) => println!("{name} answers: {}.", words(&introduction, spec.slots)),
-        Err(error) => println!("{name} is noted, but does not answer now: {error}."),
+        Err(error) => println!("{name} is noted, but does not answer now: {error}"),
     }
     take_up(paths).await
 }
@@ -132,6 +132,7 @@ async fn list(paths: &Paths) -> Result<()> {
     let settings = Settings::load(&paths.settings())?;
     if settings.engines.is_empty() {
         println!("This box answers alone. Let another machine help with: banyan engine add NAME URL");
+        return Ok(());
     }
     let views = status::engines(paths).await?.unwrap_or_default();
     for engine in &settings.engines {

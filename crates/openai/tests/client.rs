@@ -291,8 +291,9 @@ async fn engines_of_every_maker_introduce_themselves() {
     let absent = || json("404 Not Found", "", r#"{"error":{"message":"no such page"}}"#);
     let cases = [
         (vec![ok(r#"{"status":"ok"}"#), models("llamacpp"), ok(r#"{"total_slots":3}"#)], Maker::LlamaCpp, 3),
-        (vec![ok(""), models("vllm")], Maker::Vllm, 0),
-        (vec![absent(), models("banyan")], Maker::Banyan, 0),
+        (vec![ok(""), models("vllm")], Maker::Vllm, 64),
+        (vec![absent(), models("banyan"), ok(r#"{"queue":{"places":9}}"#)], Maker::Banyan, 9),
+        (vec![absent(), models("banyan"), absent()], Maker::Banyan, 0),
         (vec![absent(), models("somebody")], Maker::Other, 0),
         (vec![ok(r#"{"status":"ready","model":"m","slots":8}"#)], Maker::Banyan, 8),
     ];

@@ -4,8 +4,9 @@
 //! |---|---|---|---|
 //! | Banyan's engine | Banyan's own words | said there | `owned_by` of its models |
 //! | llama.cpp server | `{"status":"ok"}`, 503 while it loads | `/props`, `total_slots` | `llamacpp` |
-//! | vLLM | 200 and empty, 503 when it has failed | not said | `vllm` |
-//! | a Banyan box, others | 404 | not said | `owned_by` |
+//! | vLLM | 200 and empty, 503 when it has failed | not said: taken for 64 | `vllm` |
+//! | a Banyan box | 404 | `/api/status`, `queue.places` | `banyan` |
+//! | others | 404 | not said | other words |
 //!
 //! A health page is often open to everybody; whether the key is good shows only at `/v1/models` and `/props`.
 
@@ -14,6 +15,10 @@ use serde::Deserialize;
 
 use super::{Client, ClientError, SMALL_BODY, accepted, read_body, read_json, refusal};
 use crate::{ApiError, Health, HealthStatus, Model};
+
+/// Places of vLLM, which does not say how many it has. Started without options it computes 256 answers at once; a quarter
+/// of that keeps each of them quick, and leaves room for whom else it serves.
+const VLLM_SLOTS: u32 = 64;
 
 /// Who made an engine, as far as that changes what it may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,17 @@ pub struct Introduction {
     pub health: Health,
     /// Who made it.
     pub maker: Maker,
+}
+
+/// `GET /api/status` of another box.
+#[derive(Deserialize)]
+struct BoxStatus {
+    queue: BoxQueue,
+}
+
+#[derive(Deserialize)]
+struct BoxQueue {
+    places: u32,
 }
 
 /// `GET /props` of llama.cpp's server.
@@ -77,11 +93,23 @@ impl Client {
         health.status = HealthStatus::Ready;
         health.model = first.map(|model| model.id.clone());
         health.context_length = first.and_then(|model| model.context_length).unwrap_or_default();
-        if maker == Maker::LlamaCpp {
-            let props: Props = read_json(accepted(self.get("/props").await?).await?, SMALL_BODY).await?;
-            health.slots = props.total_slots;
-        }
+        health.slots = match maker {
+            Maker::LlamaCpp => {
+                let props: Props = read_json(accepted(self.get("/props").await?).await?, SMALL_BODY).await?;
+                props.total_slots
+            }
+            // An older box does not say.
+            Maker::Banyan => self.places_of_box().await.unwrap_or_default(),
+            Maker::Vllm => VLLM_SLOTS,
+            Maker::Other => 0,
+        };
         Ok(Introduction { health, maker })
+    }
+
+    async fn places_of_box(&self) -> Option<u32> {
+        let response = accepted(self.get("/api/status").await.ok()?).await.ok()?;
+        let status: BoxStatus = read_json(response, SMALL_BODY).await.ok()?;
+        Some(status.queue.places)
     }
 }
 
