@@ -296,7 +296,7 @@ impl Inner {
     fn put(&self, adapters: &[(u32, Arc<AdapterWeights>)]) -> Result<(), AdapterRefused> {
         if adapters.is_empty() {
             self.place.close();
-            crate::models::memory::give_back();
+            crate::runner::trim::give_back();
             return Ok(());
         }
         let borrowed: Vec<_> = adapters.iter().map(|(id, weights)| (*id, &**weights)).collect();
