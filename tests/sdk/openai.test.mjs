@@ -13,6 +13,22 @@ const messages = [
   { role: "system", content: "You are a helpful assistant." },
   { role: "user", content: "What is the capital of France?" },
 ];
+const weather = {
+  type: "function",
+  function: {
+    name: "weather",
+    description: "Tomorrow's weather at a place",
+    parameters: {
+      type: "object",
+      properties: {
+        place: { type: "string", maxLength: 30 },
+        unit: { type: "string", enum: ["celsius", "fahrenheit"] },
+      },
+      required: ["place", "unit"],
+      additionalProperties: false,
+    },
+  },
+};
 let model;
 let embedder;
 
@@ -102,4 +118,51 @@ test("an aborted stream ends at once and the box goes on", async () => {
   assert.ok(pieces < 50, `${pieces} pieces came after the abort`);
   const answer = await client.chat.completions.create({ model, messages, max_tokens: 4 });
   assert.ok(answer.choices[0].message.content);
+});
+
+test("an answer is JSON of the schema that was asked for", async () => {
+  const schema = {
+    type: "object",
+    properties: { name: { type: "string", maxLength: 40 }, age: { type: "integer", minimum: 0, maximum: 150 } },
+    required: ["name", "age"],
+    additionalProperties: false,
+  };
+  const answer = await client.chat.completions.create({
+    model,
+    messages: [{ role: "user", content: "Who is Ada?" }],
+    temperature: 1,
+    max_tokens: 200,
+    response_format: { type: "json_schema", json_schema: { name: "person", strict: true, schema } },
+  });
+  assert.equal(answer.choices[0].finish_reason, "stop");
+  const person = JSON.parse(answer.choices[0].message.content);
+  assert.deepEqual(Object.keys(person).sort(), ["age", "name"]);
+  assert.ok(Number.isInteger(person.age) && person.age >= 0 && person.age <= 150);
+});
+
+test("calls of tools are whole, and the SDK puts streamed ones together", async () => {
+  const ask = {
+    model,
+    messages: [{ role: "user", content: "Will it rain in Ujiji?" }],
+    tools: [weather],
+    tool_choice: "required",
+    parallel_tool_calls: false,
+    max_tokens: 200,
+  };
+  const whole = await client.chat.completions.create(ask);
+  const streamed = await client.chat.completions.stream(ask).finalChatCompletion();
+  for (const answer of [whole, streamed]) {
+    assert.equal(answer.choices[0].finish_reason, "tool_calls");
+    const [call] = answer.choices[0].message.tool_calls;
+    assert.equal(call.function.name, "weather");
+    assert.deepEqual(Object.keys(JSON.parse(call.function.arguments)).sort(), ["place", "unit"]);
+  }
+});
+
+test("a required call without tools is refused by name", async () => {
+  await assert.rejects(client.chat.completions.create({ model, messages, tool_choice: "required" }), (error) => {
+    assert.equal(error.status, 400);
+    assert.equal(error.param, "tool_choice");
+    return true;
+  });
 });

@@ -3,11 +3,14 @@
 The box is what BANYAN_URL and BANYAN_API_KEY say; `cargo xtask test sdk` starts one and sets both.
 """
 
+import json
 import math
 import os
 import time
+from typing import Literal
 
 import openai
+import pydantic
 import pytest
 
 URL = os.environ["BANYAN_URL"].rstrip("/") + "/v1"
@@ -16,6 +19,22 @@ QUESTION = [
     {"role": "system", "content": "You are a helpful assistant."},
     {"role": "user", "content": "What is the capital of France?"},
 ]
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "Tomorrow's weather at a place",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "place": {"type": "string", "maxLength": 30},
+                "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+            },
+            "required": ["place", "unit"],
+            "additionalProperties": False,
+        },
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +168,84 @@ def test_a_stream_that_is_left_stops_and_the_box_goes_on(client, chat_model):
     answer = client.chat.completions.create(model=chat_model, messages=QUESTION, max_tokens=4)
     assert answer.choices[0].message.content
     assert time.monotonic() - started < 30
+
+
+class Person(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+    name: str = pydantic.Field(max_length=40)
+    age: int = pydantic.Field(ge=0, le=150)
+    likes: Literal["tea", "coffee", "water"]
+
+
+def test_an_answer_is_json_of_the_schema_that_was_asked_for(client, chat_model):
+    ask = dict(
+        model=chat_model, messages=[{"role": "user", "content": "Who is Ada?"}], temperature=1, max_tokens=200
+    )
+    for seed in range(3):
+        answer = client.chat.completions.parse(**ask, seed=seed, response_format=Person)
+        assert isinstance(answer.choices[0].message.parsed, Person)
+    answer = client.chat.completions.create(
+        **ask, extra_body={"guided_choice": ["a mathematician", "a river"]}
+    )
+    assert answer.choices[0].message.content in ("a mathematician", "a river")
+
+
+def test_a_schema_that_cannot_be_kept_is_refused_by_name(client, chat_model):
+    schema = {"type": "object", "properties": {"a": {"not": {"type": "string"}}}}
+    with pytest.raises(openai.BadRequestError) as error:
+        client.chat.completions.create(
+            model=chat_model,
+            messages=QUESTION,
+            response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema}},
+        )
+    assert error.value.param == "response_format"
+
+
+def test_a_required_call_is_of_a_known_tool_with_valid_arguments(client, chat_model):
+    messages = [{"role": "user", "content": "Will it rain in Ujiji?"}]
+    ask = dict(model=chat_model, tools=[WEATHER], tool_choice="required", temperature=1, max_tokens=200)
+    answer = client.chat.completions.create(
+        **ask, messages=messages, parallel_tool_calls=False
+    ).choices[0]
+    assert answer.finish_reason == "tool_calls"
+    (call,) = answer.message.tool_calls
+    assert call.function.name == "weather"
+    arguments = json.loads(call.function.arguments)
+    assert arguments.keys() == {"place", "unit"} and arguments["unit"] in ("celsius", "fahrenheit")
+
+    # The conversation goes on behind the call and its result.
+    result = {"role": "tool", "tool_call_id": call.id, "content": "Rain, 24 degrees."}
+    messages += [answer.message.model_dump(exclude_none=True), result]
+    said = client.chat.completions.create(
+        model=chat_model, messages=messages, tools=[WEATHER], tool_choice="none", max_tokens=24
+    )
+    assert said.choices[0].message.content and not said.choices[0].message.tool_calls
+
+
+def test_calls_are_streamed_in_pieces(client, chat_model):
+    messages = [{"role": "user", "content": "Will it rain in Ujiji?"}]
+    named = {"type": "function", "function": {"name": "weather"}}
+    ids, name, arguments, finish = [], "", "", None
+    for chunk in client.chat.completions.create(
+        model=chat_model, messages=messages, tools=[WEATHER], tool_choice=named, max_tokens=200, stream=True
+    ):
+        for delta in chunk.choices[0].delta.tool_calls or []:
+            assert delta.index == 0
+            ids += [delta.id] if delta.id else []
+            name += delta.function.name or ""
+            arguments += delta.function.arguments or ""
+        finish = chunk.choices[0].finish_reason or finish
+    assert (len(ids), name, finish) == (1, "weather", "tool_calls")
+    assert json.loads(arguments).keys() == {"place", "unit"}
+
+
+def test_several_answers_differ_and_a_bias_out_of_bounds_is_named(client, chat_model):
+    answer = client.chat.completions.create(
+        model=chat_model, messages=QUESTION, temperature=1.2, seed=3, max_tokens=16, n=3
+    )
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+    assert len({choice.message.content for choice in answer.choices}) > 1
+    ask = dict(model=chat_model, messages=QUESTION, temperature=0, max_tokens=8)
+    with pytest.raises(openai.BadRequestError) as error:
+        client.chat.completions.create(**ask, logit_bias={"5": 101})
+    assert error.value.param == "logit_bias"

@@ -42,6 +42,7 @@ fn whatever_a_model_writes_under_a_schema_is_json_of_that_schema() {
     for seed in 0..300 {
         let text = babble(constraint.clone(), seed, 400).expect("everything in it is bounded");
         let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text:?}: {e}"));
+        assert!(!text.contains(['\n', '\t']), "on one line: {text:?}");
         assert!(value["name"].as_str().is_some_and(|name| name.chars().count() <= 12), "{text}");
         assert!(
             value["n"].as_f64().is_some_and(|n| (-5.0..=120.0).contains(&n) && n.fract() == 0.0),

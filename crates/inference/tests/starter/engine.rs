@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use tokio::net::UnixListener;
 
 /// A served engine; ends with the value.
-struct Box {
-    client: Client,
+pub(crate) struct Box {
+    pub(crate) client: Client,
     _dir: tempfile::TempDir,
 }
 
-async fn start() -> Box {
+pub(crate) async fn start() -> Box {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("infer.sock");
     let listener = UnixListener::bind(&socket).unwrap();

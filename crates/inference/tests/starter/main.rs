@@ -6,5 +6,6 @@
 mod batched;
 mod common;
 mod engine;
+mod forms;
 mod memory;
 mod runner;
