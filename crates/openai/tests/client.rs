@@ -292,7 +292,11 @@ async fn engines_of_every_maker_introduce_themselves() {
     let cases = [
         (vec![ok(r#"{"status":"ok"}"#), models("llamacpp"), ok(r#"{"total_slots":3}"#)], Maker::LlamaCpp, 3),
         (vec![ok(""), models("vllm")], Maker::Vllm, 64),
-        (vec![absent(), models("banyan"), ok(r#"{"queue":{"places":9}}"#)], Maker::Banyan, 9),
+        (
+            vec![absent(), models("banyan"), ok(r#"{"engine":{"model":"m"},"queue":{"places":9}}"#)],
+            Maker::Banyan,
+            9,
+        ),
         (vec![absent(), models("banyan"), absent()], Maker::Banyan, 0),
         (vec![absent(), models("somebody")], Maker::Other, 0),
         (vec![ok(r#"{"status":"ready","model":"m","slots":8}"#)], Maker::Banyan, 8),
@@ -303,6 +307,31 @@ async fn engines_of_every_maker_introduce_themselves() {
         assert_eq!((introduction.maker, introduction.health.slots), (maker, slots));
         assert_eq!(introduction.health.status, HealthStatus::Ready, "{maker:?}");
         assert!(introduction.health.model.is_some(), "{maker:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_model_that_answers_is_found_among_those_that_do_something_else() {
+    let list = |data: &str| json("200 OK", "", &format!(r#"{{"object":"list","data":[{data}]}}"#));
+    let embeds = r#"{"id":"mini","kind":"embedding","loaded":true,"owned_by":"banyan"}"#;
+    let adapter = r#"{"id":"adapter","parent":"smol","owned_by":"banyan"}"#;
+    let chats = r#"{"id":"big","kind":"chat","loaded":false},{"id":"smol","kind":"chat","loaded":true}"#;
+    let cases = [
+        (format!("{embeds},{adapter},{chats}"), None, Some("smol")),
+        (format!("{embeds},{adapter},{chats}"), Some("big"), Some("big")),
+        (format!("{embeds},{adapter}"), None, None),
+    ];
+    for (models, chosen, expected) in cases {
+        let status = match chosen {
+            Some(name) => format!(r#"{{"engine":{{"model":"{name}"}},"queue":{{"places":2}}}}"#),
+            None => "{}".into(),
+        };
+        let answers = vec![json("404 No", "", "{}"), list(&models), json("200 OK", "", &status)];
+        let (client, _heads) = far_engine("", answers).await;
+        let health = client.introduction().await.unwrap().health;
+        assert_eq!(health.model.as_deref(), expected, "{models}");
+        let status = if expected.is_some() { HealthStatus::Ready } else { HealthStatus::Failed };
+        assert_eq!(health.status, status, "{models}");
     }
 }
 

@@ -45,7 +45,13 @@ pub struct Introduction {
 /// `GET /api/status` of another box.
 #[derive(Deserialize)]
 struct BoxStatus {
+    engine: BoxEngine,
     queue: BoxQueue,
+}
+
+#[derive(Deserialize)]
+struct BoxEngine {
+    model: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -87,30 +93,47 @@ impl Client {
             Err(ClientError::Loading(error)) => return Ok(loading(&error)),
             Err(error) => return Err(error),
         };
-        let first = models.first();
-        let maker = maker(first);
+        let maker = maker(models.first());
+        let answers = answering(&models);
         let mut health = Health::loading(String::new());
         health.status = HealthStatus::Ready;
-        health.model = first.map(|model| model.id.clone());
-        health.context_length = first.and_then(|model| model.context_length).unwrap_or_default();
-        health.slots = match maker {
+        if answers.is_none() && !models.is_empty() {
+            health.status = HealthStatus::Failed;
+            health.reason = Some("none of its models answers questions".into());
+        }
+        health.model = answers.map(|model| model.id.clone());
+        health.context_length = answers.and_then(|model| model.context_length).unwrap_or_default();
+        match maker {
             Maker::LlamaCpp => {
                 let props: Props = read_json(accepted(self.get("/props").await?).await?, SMALL_BODY).await?;
-                props.total_slots
+                health.slots = props.total_slots;
             }
-            // An older box does not say.
-            Maker::Banyan => self.places_of_box().await.unwrap_or_default(),
-            Maker::Vllm => VLLM_SLOTS,
-            Maker::Other => 0,
-        };
+            Maker::Banyan => {
+                // An older box does not say.
+                if let Some(status) = self.status_of_box().await {
+                    health.slots = status.queue.places;
+                    health.model = status.engine.model.or(health.model);
+                }
+            }
+            Maker::Vllm => health.slots = VLLM_SLOTS,
+            Maker::Other => {}
+        }
         Ok(Introduction { health, maker })
     }
 
-    async fn places_of_box(&self) -> Option<u32> {
+    async fn status_of_box(&self) -> Option<BoxStatus> {
         let response = accepted(self.get("/api/status").await.ok()?).await.ok()?;
-        let status: BoxStatus = read_json(response, SMALL_BODY).await.ok()?;
-        Some(status.queue.places)
+        read_json(response, SMALL_BODY).await.ok()
     }
+}
+
+/// The model that answers: not an embedding model, nor an adapter; one in memory before one that has to be read.
+fn answering(models: &[Model]) -> Option<&Model> {
+    let answers =
+        |model: &&Model| model.kind.as_deref().is_none_or(|kind| kind == "chat") && model.parent.is_none();
+    let mut candidates = models.iter().filter(answers);
+    let first = candidates.clone().next();
+    candidates.find(|model| model.loaded == Some(true)).or(first)
 }
 
 fn maker(model: Option<&Model>) -> Maker {
