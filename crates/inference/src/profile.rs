@@ -6,7 +6,7 @@
 use crate::config::EngineConfig;
 use crate::error::EngineError;
 use crate::forward::{DecodeInput, Forward, LogitsWanted};
-use crate::kv::KvPlan;
+use crate::kv::{BLOCK, KvPlan};
 use crate::runner::{OrtRunner, RunnerOptions};
 use crate::sampler::{Sampler, Scratch, Settings};
 use crate::{bench::Clock, decoder, load, providers, runtime};
@@ -63,7 +63,9 @@ pub fn step_profile(
     let pack = load::open_pack(dir)?;
     let environment = runtime::load(&config.ort_library)?;
     let tokenizer = load::tokenizer(&pack)?;
-    let config = EngineConfig { slots: rows, capacity: past + 2 * steps + 2, ..config.clone() };
+    // Rows hold whole blocks.
+    let capacity = (past + steps + 2).next_multiple_of(BLOCK);
+    let config = EngineConfig { slots: rows, capacity, ..config.clone() };
     let bandwidth = bandwidth(config.resolved_threads());
     let decoder::Decoder { mut runner, plan, scales, .. } =
         decoder::open(&environment, &pack, &config, providers::CPU, &tokenizer)?;
