@@ -304,7 +304,7 @@ impl Inner {
         if self.place.is_open() {
             self.place.exchange(table);
         } else {
-            self.place.open(self.source.open()?, table);
+            self.place.open(self.source.open(&self.place)?, table);
         }
         Ok(())
     }

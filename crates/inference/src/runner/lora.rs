@@ -1,10 +1,11 @@
 //! The session of the graph with adapters: opened when the first adapter is loaded, closed when the last one leaves.
 //!
-//! It costs a few per cent of a single stream even when no row has an adapter, and its own packed copy of the weights; so it
-//! is there only while somebody may need it, and runs without adapters go through the plain session beside it.
+//! It costs a few per cent of a single stream even when no row has an adapter; so it is there only while somebody may need
+//! it, and runs without adapters go through the plain session beside it. On the CPU both share one copy of the weights.
 
 use super::runs::Runs;
-use super::{check_contract, session, slab};
+use super::weights::SharedWeights;
+use super::{builder, check_contract, slab};
 use crate::adapters::AdapterTable;
 use crate::error::EngineError;
 use crate::forward::ForwardError;
@@ -17,12 +18,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where the session with adapters stands while there is one. The runner looks here for each run that needs it, so what
 /// is put here is used from the next run on, and whoever puts it waits for the run under way.
-#[derive(Clone, Default)]
-pub struct LoraPlace(Arc<Mutex<Option<Runs>>>);
+#[derive(Clone)]
+pub struct LoraPlace {
+    runs: Arc<Mutex<Option<Runs>>>,
+    /// Those of the plain session.
+    weights: Option<Arc<SharedWeights>>,
+}
 
 impl LoraPlace {
     fn lock(&self) -> MutexGuard<'_, Option<Runs>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a session is there.
@@ -32,7 +37,7 @@ impl LoraPlace {
 
     /// Puts a session with its first table here.
     pub fn open(&self, session: LoraSession, table: Arc<AdapterTable>) {
-        *self.lock() = Some(Runs::new(session.0, Some(table)));
+        *self.lock() = Some(Runs::new(session.session, session.weights, Some(table)));
     }
 
     /// Puts another table in the place of the one that is here.
@@ -49,10 +54,13 @@ impl LoraPlace {
 }
 
 /// The runner's side of the place. When the runner goes, nothing of its memory stays bound.
-#[derive(Default)]
 pub(super) struct Bindings(LoraPlace);
 
 impl Bindings {
+    pub(super) fn new(weights: Option<Arc<SharedWeights>>) -> Bindings {
+        Bindings(LoraPlace { runs: Arc::default(), weights })
+    }
+
     pub(super) fn place(&self) -> LoraPlace {
         self.0.clone()
     }
@@ -78,7 +86,10 @@ impl Drop for Bindings {
 }
 
 /// An opened session of a graph with adapters.
-pub struct LoraSession(Session);
+pub struct LoraSession {
+    session: Session,
+    weights: Option<Arc<SharedWeights>>,
+}
 
 /// How the session with adapters is opened.
 #[derive(Clone)]
@@ -102,10 +113,15 @@ pub struct LoraSource {
 }
 
 impl LoraSource {
-    /// Opens it; takes a second or more.
-    pub fn open(&self) -> Result<LoraSession, EngineError> {
+    /// Opens it, to stand at the place; takes a second or more.
+    pub fn open(&self, place: &LoraPlace) -> Result<LoraSession, EngineError> {
         let contract = |reason: String| EngineError::Contract { model: self.model.clone(), reason };
-        let session = session(&self.environment, &self.graph, &self.provider, self.threads, self.spin);
+        let builder = builder(&self.environment, &self.provider, self.threads, self.spin);
+        let builder = builder.and_then(|builder| match &place.weights {
+            Some(weights) => weights.give(builder),
+            None => Ok(builder),
+        });
+        let session = builder.and_then(|mut builder| builder.commit_from_file(&self.graph));
         let session = session.map_err(|e| EngineError::Session {
             model: self.model.clone(),
             provider: self.provider.clone(),
@@ -118,6 +134,6 @@ impl LoraSource {
         if slab::element_of(&session, &contract::past_k(0)) != Some(self.element) {
             return Err(contract(format!("its keys and values are not kept as {:?}", self.element)));
         }
-        Ok(LoraSession(session))
+        Ok(LoraSession { session, weights: place.weights.clone() })
     }
 }

@@ -19,6 +19,7 @@ pub mod lora;
 mod runs;
 mod slab;
 pub(crate) mod trim;
+mod weights;
 
 use crate::error::EngineError;
 use crate::forward::{DecodeInput, Forward, ForwardError, LogitsWanted, VerifyInput};
@@ -32,6 +33,8 @@ use ort::value::Tensor;
 use runs::{Memory, Runs};
 use slab::Slab;
 use std::path::Path;
+use std::sync::Arc;
+use weights::SharedWeights;
 
 /// How a decoder is loaded.
 #[derive(Debug, Clone)]
@@ -94,9 +97,14 @@ impl OrtRunner {
             provider: options.provider.clone(),
             reason,
         };
+        let weights = shared_weights(graph, &options.provider);
         let session = builder(environment, &options.provider, options.threads, options.spin)
             .and_then(|builder| match profile {
                 Some(file) => builder.with_profiling(file).map_err(|e| ort::Error::new(e.to_string())),
+                None => Ok(builder),
+            })
+            .and_then(|builder| match &weights {
+                Some(weights) => weights.give(builder),
                 None => Ok(builder),
             })
             .and_then(|mut builder| builder.commit_from_file(graph))
@@ -112,8 +120,8 @@ impl OrtRunner {
         let slab = Slab::new(&options.plan, &session, device)
             .map_err(|e| refused(format!("no memory for the KV slab: {e}")))?;
         Ok(OrtRunner {
-            plain: Runs::new(session, None),
-            lora: lora::Bindings::default(),
+            plain: Runs::new(session, weights.clone(), None),
+            lora: lora::Bindings::new(weights),
             memory: Memory::new(slab, scales, options.vocab, options.scored),
             blocks: options.plan.blocks,
         })
@@ -267,6 +275,15 @@ fn scales(options: &RunnerOptions) -> Result<Vec<Tensor<f32>>, ort::Error> {
         return Err(ort::Error::new("the scales of its keys and values are of another model"));
     }
     given.iter().map(|scale| Tensor::from_array(([kv_heads, 1, head_dim], scale.clone()))).collect()
+}
+
+/// The graph's weights, for all sessions of the model. A device keeps its own, and packs nothing.
+fn shared_weights(graph: &Path, provider: &str) -> Option<Arc<SharedWeights>> {
+    if provider != providers::CPU {
+        return None;
+    }
+    let opened = SharedWeights::open(graph);
+    opened.inspect_err(|error| tracing::debug!(%error, "weights are not shared")).ok().map(Arc::new)
 }
 
 /// Loads a graph with the settings that decoders and encoders share.

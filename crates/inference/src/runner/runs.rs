@@ -1,6 +1,7 @@
 //! One session's runs over the memory that all sessions share, and the bindings that are kept between them.
 
 use super::slab::{self, Slab};
+use super::weights::SharedWeights;
 use crate::adapters::AdapterTable;
 use crate::forward::{DecodeInput, ForwardError, VerifyInput};
 use crate::kv::{Element, PagedBuffer};
@@ -92,13 +93,19 @@ struct Bound {
 pub(super) struct Runs {
     decode: Vec<Option<Bound>>,
     session: Session,
+    // After the session, which points into them.
+    _weights: Option<Arc<SharedWeights>>,
     table: Option<Arc<AdapterTable>>,
 }
 
 impl Runs {
     /// `table` is there when the graph is the one with adapters.
-    pub(super) fn new(session: Session, table: Option<Arc<AdapterTable>>) -> Runs {
-        Runs { decode: Vec::new(), session, table }
+    pub(super) fn new(
+        session: Session,
+        weights: Option<Arc<SharedWeights>>,
+        table: Option<Arc<AdapterTable>>,
+    ) -> Runs {
+        Runs { decode: Vec::new(), session, _weights: weights, table }
     }
 
     /// Takes other adapters; what was prepared with the old ones is gone.

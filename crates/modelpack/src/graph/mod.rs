@@ -22,7 +22,7 @@ mod rope;
 mod weights;
 
 pub use decoder::write_decoder;
-pub use inspect::rotates_neighbours;
+pub use inspect::{WeightElement, WeightPlace, rotates_neighbours, weight_places};
 pub use encoder::{write_encoder, write_reranker};
 
 use crate::source::SourceError;
