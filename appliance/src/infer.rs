@@ -116,8 +116,13 @@ mod tests {
         let tiny = |name: &str, model: Tiny| {
             let source = dir.path().join("source").join(name);
             model.write_folder(&source, DType::F32).unwrap();
-            import(&source, &store, &ImportOptions { name: Some(name.into()), ..Default::default() }, &mut |_| ())
-                .unwrap();
+            import(
+                &source,
+                &store,
+                &ImportOptions { name: Some(name.into()), ..Default::default() },
+                &mut |_| (),
+            )
+            .unwrap();
         };
         tiny("a-chat", Tiny::new(TinyFamily::Llama, 1));
         tiny("b-chat", Tiny::new(TinyFamily::Qwen3, 2));
@@ -127,7 +132,10 @@ mod tests {
         let order = |chat: Option<&str>| {
             let models = ModelSettings { chat: chat.map(Into::into), ..ModelSettings::default() };
             let folders = folders(&packs, &Settings { models, ..Settings::default() });
-            folders.iter().map(|dir| dir.file_name().unwrap().to_str().unwrap().to_owned()).collect::<Vec<_>>()
+            folders
+                .iter()
+                .map(|dir| dir.file_name().unwrap().to_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
         };
         assert_eq!(order(None), ["a-chat", "c-encoder", "d-reranker", "b-chat"]);
         assert_eq!(order(Some("b-chat")), ["b-chat", "c-encoder", "d-reranker", "a-chat"]);

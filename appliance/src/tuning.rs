@@ -217,7 +217,8 @@ mod tests {
         let source = dir.join(format!("source{seed}"));
         Tiny::new(TinyFamily::Llama, seed).write_folder(&source, DType::F32).unwrap();
         let options = import::ImportOptions { name: Some("tiny".into()), ..Default::default() };
-        import::import(&source, &Store::new(dir.join(format!("models{seed}"))), &options, &mut |_| ()).unwrap()
+        import::import(&source, &Store::new(dir.join(format!("models{seed}"))), &options, &mut |_| ())
+            .unwrap()
     }
 
     fn machine() -> Machine {
@@ -229,7 +230,8 @@ mod tests {
     }
 
     fn report() -> TuneReport {
-        let sample = |step, count| Sample { threads: 2, step, count, past: 64, wall_us: 900.0, processor_us: 1700.0 };
+        let sample =
+            |step, count| Sample { threads: 2, step, count, past: 64, wall_us: 900.0, processor_us: 1700.0 };
         TuneReport {
             tuned: Tuned { threads: 2, slots: 24, chunk: 64 },
             costs: CostModel::default(),
@@ -265,7 +267,9 @@ mod tests {
         let (old, new) = (pack(dir.path(), 1), pack(dir.path(), 2));
         let folder = dir.path().join("tuning");
         let path = Tuning::new(machine(), &old, true, &report()).save(&folder, "tiny").unwrap();
-        assert!(matches!(find(&folder, &machine(), &new), Found::Stale(why) if why.contains("imported anew")));
+        assert!(
+            matches!(find(&folder, &machine(), &new), Found::Stale(why) if why.contains("imported anew"))
+        );
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("# What `banyan model tune` measured"), "{text}");
         std::fs::write(&path, &text[..text.len() / 2]).unwrap();

@@ -103,7 +103,7 @@ fn solve(points: &[(f64, f64, f64)], kept: u8) -> Option<Cost> {
     let mut matrix = [[0.0f64; 4]; 3];
     for (n, past, time) in points {
         // Divided by the time: an error of 1 % counts the same in a short and in a long step.
-        let terms = [1.0 / time, n / time, n * past / time].map(|term: f64| term);
+        let terms = [1.0 / time, n / time, n * past / time];
         let terms: [f64; 3] = std::array::from_fn(|i| if kept & (1 << i) == 0 { 0.0 } else { terms[i] });
         for i in 0..3 {
             for j in 0..3 {
@@ -130,9 +130,8 @@ fn gauss(mut m: [[f64; 4]; 3]) -> Option<[f64; 3]> {
         }
         for row in (0..3).filter(|row| *row != column) {
             let factor = m[row][column] / m[column][column];
-            for k in column..4 {
-                m[row][k] -= factor * m[column][k];
-            }
+            let upper = m[column];
+            m[row].iter_mut().zip(upper).skip(column).for_each(|(value, above)| *value -= factor * above);
         }
     }
     Some([m[0][3] / m[0][0], m[1][3] / m[1][1], m[2][3] / m[2][2]])

@@ -29,8 +29,8 @@ const PASTS: [usize; 2] = [64, 768];
 const RUNS: usize = 4;
 
 /// The same for the quick form.
-const QUICK_ROWS: [usize; 4] = [1, 4, 16, 40];
-const QUICK_CHUNKS: [usize; 4] = [16, 64, 128, 256];
+const QUICK_ROWS: [usize; 3] = [1, 8, 24];
+const QUICK_CHUNKS: [usize; 3] = [32, 64, 128];
 const QUICK_PASTS: [usize; 2] = [32, 320];
 const QUICK_RUNS: usize = 2;
 
@@ -120,8 +120,14 @@ impl Grid {
         self.pasts[1] + self.chunks.iter().max().unwrap_or(&0)
     }
 
+    /// The chunks after so many tokens; of the quick form only the largest is computed far into a talk.
+    fn chunks(&self, past: usize) -> &[usize] {
+        let few = self.runs == QUICK_RUNS && past == self.pasts[1];
+        if few { &self.chunks[self.chunks.len() - 1..] } else { &self.chunks }
+    }
+
     fn figures(&self) -> usize {
-        (self.rows.len() + self.chunks.len()) * self.pasts.len()
+        self.pasts.iter().map(|past| self.rows.len() + self.chunks(*past).len()).sum()
     }
 }
 
@@ -177,8 +183,12 @@ impl Measured {
         let environment = runtime::load(&options.config.ort_library)?;
         let tokenizer = load::tokenizer(&pack)?;
         let most = grid.rows.iter().copied().max().unwrap_or(1);
-        let config =
-            EngineConfig { threads, slots: most, capacity: grid.longest() + 1, ..options.config.clone() };
+        let config = EngineConfig {
+            threads,
+            slots: most,
+            capacity: (grid.longest() + 1).next_multiple_of(64),
+            ..options.config.clone()
+        };
         self.tell(progress, &format!("loading with {}", count(threads, "thread")));
         let opened = decoder::open(&environment, &pack, &config, providers::CPU, &tokenizer)?;
         let (mut runner, plan) = (opened.runner, opened.plan);
@@ -194,7 +204,7 @@ impl Measured {
         }
         for past in grid.pasts {
             fill(&mut runner, 0, past)?;
-            for count_of in &grid.chunks {
+            for count_of in grid.chunks(past) {
                 self.tell(progress, &format!("a chunk of {count_of} tokens, {}", count(threads, "thread")));
                 let tokens = tokens(*count_of, runner.vocab());
                 let sample = Sample {
