@@ -30,6 +30,24 @@ fn allows(mut constraint: Constraint, text: &str) -> bool {
     mask(&mut constraint, EOS)
 }
 
+#[test]
+fn the_form_of_calls_is_that_of_the_models_family() {
+    let of = |source: &str| CallForm::of(Some(&ChatTemplate::parse(source, "", "").unwrap()));
+    let llama = include_str!("../../../modelpack/tests/formats/templates/llama3.2.jinja");
+    let told = "{%- if tools %}{{- tools | tojson }}{%- endif %}\n{%- for message in messages %}";
+    assert_eq!(of(&llama.replace("{%- for message in messages %}", told)), CallForm::Bare);
+    assert_eq!(of(llama), CallForm::Tagged, "what tells of no tools gets our own words and our own form");
+    assert_eq!(
+        of(include_str!("../../../modelpack/tests/formats/templates/qwen2.5.jinja")),
+        CallForm::Tagged
+    );
+    assert_eq!(
+        of(include_str!("../../../modelpack/tests/formats/templates/smollm2.jinja")),
+        CallForm::Tagged
+    );
+    assert_eq!(CallForm::of(None), CallForm::Tagged);
+}
+
 const WEATHER: &str = "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"place\": \"Ujiji }{\\\"\", \"days\": 2}}\n</tool_call>";
 const TIME: &str = "<tool_call>\n{\"name\": \"time-now\", \"arguments\": {}}\n</tool_call>";
 

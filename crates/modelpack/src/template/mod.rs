@@ -90,11 +90,19 @@ impl ChatTemplate {
         Ok(Self { environment, bos: bos.into(), eos: eos.into() })
     }
 
-    /// Whether the template has a place for tools; where it has none they would be passed over.
+    /// Whether the template tells the model of tools, seen by showing it one; where it does not they would be passed over.
     pub fn knows_tools(&self) -> bool {
-        self.environment
-            .get_template(NAME)
-            .is_ok_and(|template| template.undeclared_variables(false).contains("tools"))
+        let reads =
+            |template: minijinja::Template<'_, '_>| template.undeclared_variables(false).contains("tools");
+        if !self.environment.get_template(NAME).is_ok_and(reads) {
+            return false;
+        }
+        let name = "probe_of_tools";
+        let parameters = serde_json::json!({"type": "object", "properties": {}});
+        let tool = serde_json::json!({"type": "function",
+            "function": {"name": name, "description": "Nothing.", "parameters": parameters}});
+        let question = [Message { role: "user", content: "?" }];
+        self.render_with_tools(&question, &[tool], true).is_ok_and(|text| text.contains(name))
     }
 
     /// Whether this text stands in the template. Families write calls of tools in different ways, and their templates

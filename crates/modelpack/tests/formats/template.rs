@@ -163,3 +163,44 @@ fn template_bombs_are_stopped_quickly_and_by_name() {
         assert!(harmless || named, "{name}: {:?}", result.map(|text| text.len()));
     }
 }
+
+#[test]
+fn published_templates_with_a_place_for_tools_get_them_calls_and_results() {
+    let tools =
+        [serde_json::json!({"type": "function", "function": {"name": "weather", "description": "Tomorrow's",
+        "parameters": {"type": "object", "properties": {"place": {"type": "string"}}}}})];
+    let call = serde_json::json!([{"id": "call12345", "type": "function",
+        "function": {"name": "weather", "arguments": {"place": "Ujiji"}}}]);
+    let messages = [
+        serde_json::json!({"role": "user", "content": "Will it rain?"}),
+        serde_json::json!({"role": "assistant", "content": "", "tool_calls": call}),
+        serde_json::json!({"role": "tool", "tool_call_id": "call12345", "content": "{\"rain\": 3}"}),
+    ];
+    for (name, source, knows) in [
+        ("smollm2", SMOLLM2, false),
+        ("llama3", LLAMA3, false),
+        ("llama3.2, abridged so that it tells of no tools", LLAMA3_2, false),
+        ("qwen2.5", QWEN2_5, true),
+        ("qwen3, abridged", QWEN3, false),
+        ("mistral", MISTRAL, true),
+    ] {
+        let template = ChatTemplate::parse(source, "<s>", "</s>").unwrap();
+        assert_eq!(template.knows_tools(), knows, "{name}");
+        let told = template.render_with_tools(&messages[..1], &tools, true).unwrap();
+        assert_eq!(told.contains("Tomorrow's") && told.contains("weather"), knows, "{name}: {told}");
+        let without = template.render_with_tools(&messages[..1], &[], true).unwrap();
+        assert!(!without.contains("weather"), "{name}: {without}");
+    }
+    let qwen = ChatTemplate::parse(QWEN2_5, "", "").unwrap();
+    let text = qwen.render_with_tools(&messages, &tools, true).unwrap();
+    assert!(
+        text.contains(
+            "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"place\": \"Ujiji\"}}\n</tool_call>"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("{\"type\": \"function\", \"function\": {\"name\""),
+        "in the client's order: {text}"
+    );
+}

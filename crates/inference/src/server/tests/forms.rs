@@ -28,7 +28,7 @@ fn served_tools() -> Served {
             blocks: 32,
             metrics: Arc::default(),
         };
-        let source = "{% if tools %}{{ tools | length }}\n{% endif %}{% for m in messages %}{{ m.role }}:{{ m.content }}\
+        let source = "{% if tools %}{{ tools[0].function.name }}\n{% endif %}{% for m in messages %}{{ m.role }}:{{ m.content }}\
             {% if not loop.last %}{{ '\n' }}{% endif %}{% endfor %}";
         let template = ChatTemplate::parse(source, "", "").unwrap();
         let info = TokenizerInfo { eos: vec![EOS], ..TokenizerInfo::default() };
