@@ -7,6 +7,7 @@ use crate::config::EngineConfig;
 use crate::error::EngineError;
 use crate::forward::{DecodeInput, Forward as _, LogitsWanted};
 use crate::kv::BLOCK;
+use crate::profile::LEAST;
 use crate::sampler::{LogSumExp, argmax};
 use crate::score::kl_divergence;
 use crate::{decoder, load, providers, runtime};
@@ -52,7 +53,7 @@ pub fn together(
         )));
     }
     // The second half of the rows computes alone.
-    let capacity = (PROMPT + steps + 1).next_multiple_of(BLOCK);
+    let capacity = (PROMPT + steps + 1).next_multiple_of(BLOCK).max(LEAST);
     let config = EngineConfig { slots: 2 * rows, capacity, ..config.clone() };
     let mut runner = decoder::open(&environment, &pack, &config, providers::CPU, &tokenizer)?.runner;
     let at = |row: usize, position: usize| text[(row * text.len() / rows + position) % text.len()];

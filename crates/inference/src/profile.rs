@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// Fewer tokens of a conversation are refused.
+pub(crate) const LEAST: usize = 256;
+
 /// Bytes that the measurement of the memory reads: far more than any cache holds.
 const SWEEP_BYTES: usize = 1 << 30;
 
@@ -64,7 +67,7 @@ pub fn step_profile(
     let environment = runtime::load(&config.ort_library)?;
     let tokenizer = load::tokenizer(&pack)?;
     // Rows hold whole blocks.
-    let capacity = (past + steps + 2).next_multiple_of(BLOCK);
+    let capacity = (past + steps + 2).next_multiple_of(BLOCK).max(LEAST);
     let config = EngineConfig { slots: rows, capacity, ..config.clone() };
     let bandwidth = bandwidth(config.resolved_threads());
     let decoder::Decoder { mut runner, plan, scales, .. } =

@@ -35,6 +35,8 @@ pub(crate) fn slope(points: &[(f64, f64)]) -> f64 {
 pub(crate) struct Window {
     pub(crate) seconds: f64,
     pub(crate) cpu_s: f64,
+    /// Processor time of programs that have nothing to do with the bench.
+    pub(crate) others_s: f64,
     /// Tokens that arrived.
     pub(crate) tokens: f64,
     /// Tokens of each member, of those that asked at all.
@@ -124,13 +126,14 @@ impl Window {
     /// One line for people.
     pub(crate) fn line(&self) -> String {
         format!(
-            "{:.0} tokens in {:.1} s: {:.1} tok/s, {:.1} tok/cpu-s ({:.2} cores); first token p50 {:.2} p95 {:.2} s; \
+            "{:.0} tokens in {:.1} s: {:.1} tok/s, {:.1} tok/cpu-s ({:.2} cores, others {:.2}); first token p50 {:.2} p95 {:.2} s; \
              between tokens p50 {:.0} p95 {:.0} ms; {} whole, {} refused, {} failed; {:.0} % of prompts from cache",
             self.tokens,
             self.seconds,
             self.per_second(),
             self.per_cpu_second(),
             self.cpu_s / self.seconds,
+            self.others_s / self.seconds,
             median(&self.ttft),
             percentile(&self.ttft, 0.95),
             median(&self.gaps) * 1e3,

@@ -41,6 +41,20 @@ impl Tree {
     }
 }
 
+/// Seconds of processor time that the whole machine has spent working so far.
+pub(crate) fn machine_s() -> f64 {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let fields: Vec<f64> = ticks.filter_map(|field| field.parse().ok()).collect();
+    // User, nice, system; then idle and waiting for a disk; then interrupts.
+    [0, 1, 2, 5, 6].iter().filter_map(|at| fields.get(*at)).sum::<f64>() / TICKS
+}
+
+/// Seconds of this process alone.
+pub(crate) fn own_s() -> f64 {
+    cpu_s(std::process::id()).unwrap_or(0.0)
+}
+
 /// The fields behind the name, which may hold blanks and brackets: state, parent, …
 fn stat(pid: u32) -> Option<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::client::Server;
 use super::figures::Window;
 use super::members::{Run, closed_loop, open_loop};
-use super::processes::{Tree, watch_memory};
+use super::processes::{Tree, machine_s, own_s, watch_memory};
 use super::workload::Texts;
 
 /// How many ask, and how.
@@ -45,7 +45,7 @@ impl Stretch {
     pub(crate) fn measure(&self, server: &Server, tree: Option<Tree>, texts: &Texts) -> Measured {
         let run = Run::new();
         let over = AtomicBool::new(false);
-        let mut window = (0.0, 0.0, 0.0);
+        let mut window = (0.0, 0.0, 0.0, 0.0);
         let mut memory = Vec::new();
         let members = match self.load {
             Load::Closed { members, .. } => members,
@@ -74,9 +74,10 @@ impl Stretch {
                 })
             });
             let cpu = || tree.map_or(f64::NAN, Tree::cpu_s);
-            let (from, cpu_from) = (run.now(), cpu());
+            let others = || machine_s() - cpu() - own_s();
+            let (from, cpu_from, others_from) = (run.now(), cpu(), others());
             std::thread::sleep(self.measured);
-            window = (from, run.now(), cpu() - cpu_from);
+            window = (from, run.now(), cpu() - cpu_from, others() - others_from);
             over.store(true, Ordering::Relaxed);
             if self.drained {
                 run.course.drain();
@@ -90,13 +91,14 @@ impl Stretch {
                 memory = samples;
             }
         });
-        let (from, to, cpu_s) = window;
+        let (from, to, cpu_s, others_s) = window;
         let mut answers = run.answers();
         for answer in answers.iter_mut().filter(|_| self.drained) {
             answer.count_as_late();
         }
         let mut window = Window::of(&answers, from, to, members);
         window.cpu_s = cpu_s;
+        window.others_s = others_s;
         Measured { window, memory }
     }
 }
