@@ -19,9 +19,8 @@ use crate::shell::{note, say};
 
 /// Of the questions under way, llama.cpp's part may differ from its part of the places by a fifth of that.
 const TOLERANCE: f64 = 0.2;
-/// How long an engine that is back may be without work while people ask: one look at its health, and one question on
-/// trial, whose prompt is read from the beginning.
-const BACK_WITHIN_S: f64 = 15.0;
+/// How long an engine that is back may be without work while people wait: the longest between two looks, and a little.
+const BACK_WITHIN_S: f64 = 6.0;
 /// The server is away for so long in each round: some looks find nobody.
 const AWAY: Duration = Duration::from_secs(5);
 /// Between two looks at the box from outside.
@@ -62,8 +61,9 @@ pub(crate) fn command(args: &Args) -> Result<()> {
         say(&format!("llama.cpp's server is killed while it reads prompts, {number} of {}", args.rounds));
         let round = kill_and_start(&mut two, args.seed + u64::from(number))?;
         note(&format!(
-            "{} whole, {} broken off after their first word, {} asked of the box instead, {} lost; back after {:.1} s",
-            round.whole, round.cut, round.moved, round.lost, round.back_s
+            "{} whole, {} broken off after their first word, {} asked of the box instead, {} lost; back after \
+             {:.1} s, with all its places after {:.1} s",
+            round.whole, round.cut, round.moved, round.lost, round.back_s, round.trusted_s
         ));
         rounds.push(round);
     }
@@ -124,8 +124,10 @@ struct Round {
     moved: usize,
     /// Failed before their first word.
     lost: usize,
-    /// From the first good answer of the server's health page until it has more than a question on trial.
+    /// From the first good answer of the server's health page until it has a question again.
     back_s: f64,
+    /// The same until it has more than the one on trial: that one's prompt was read, by a server that starts cold.
+    trusted_s: f64,
 }
 
 fn kill_and_start(two: &mut Two, seed: u64) -> Result<Round> {
@@ -135,13 +137,13 @@ fn kill_and_start(two: &mut Two, seed: u64) -> Result<Round> {
     let run = Run::new();
     let mut under_way = 0;
     let (server, texts) = (two.server().clone(), two.texts().clone());
-    let back_s: Result<f64> = std::thread::scope(|scope| {
+    let times: Result<(f64, f64)> = std::thread::scope(|scope| {
         // As many as fit: what the box takes over has to wait for room there.
         for number in 0..OWN_SLOTS + OTHER_SLOTS {
             let (run, server, texts) = (&run, &server, &texts);
             scope.spawn(move || closed_loop(run, server, texts, seed, number, Duration::ZERO));
         }
-        let back_s = (|| {
+        let times = (|| {
             let before =
                 two.wait_until("the server is full", |engines| engines[1]["in_flight"] == OTHER_SLOTS)?;
             under_way = before[1]["in_flight"].as_u64().context("a number of questions")? as usize;
@@ -150,10 +152,14 @@ fn kill_and_start(two: &mut Two, seed: u64) -> Result<Round> {
             std::thread::sleep(AWAY);
             two.start_other()?;
             let started = Instant::now();
+            two.wait_until("the server has a question again", |engines| {
+                engines[1]["in_flight"].as_u64() > Some(0)
+            })?;
+            let back_s = started.elapsed().as_secs_f64();
             two.wait_until("the server has work again", |engines| {
                 engines[1]["state"] == "ready" && engines[1]["in_flight"].as_u64() > Some(1)
             })?;
-            Ok(started.elapsed().as_secs_f64())
+            Ok((back_s, started.elapsed().as_secs_f64()))
         })();
         run.course.drain();
         let last = Instant::now() + DRAIN;
@@ -161,9 +167,10 @@ fn kill_and_start(two: &mut Two, seed: u64) -> Result<Round> {
             std::thread::sleep(LOOK);
         }
         run.course.end();
-        back_s
+        times
     });
-    let mut round = Round { back_s: back_s?, ..Round::default() };
+    let (back_s, trusted_s) = times?;
+    let mut round = Round { back_s, trusted_s, ..Round::default() };
     for answer in run.answers() {
         match &answer.outcome {
             Outcome::Whole => round.whole += 1,
