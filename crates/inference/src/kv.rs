@@ -27,8 +27,8 @@ pub const BLOCK: usize = 16;
 /// The share of the budget that the prefix pool gets: one quarter.
 const POOL_SHARE: u64 = 4;
 
-/// Blocks of the pool at most: the text of some hundred pages.
-const MAX_BLOCKS: u64 = 8192;
+/// Blocks of the pool at most: some 65 000 tokens, a long conversation for each of a hundred members.
+const MAX_BLOCKS: u64 = 4096;
 
 /// How a key or value is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

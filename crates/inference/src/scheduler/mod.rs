@@ -279,7 +279,7 @@ impl Scheduler {
         if plan.decode.iter().all(Option::is_none) {
             plan.decode.clear();
         }
-        self.rows.release(self.limits.row_tokens, &mut plan.releases);
+        self.rows.release(&mut plan.releases);
     }
 
     /// A chunk of `count` tokens has been computed. True when the prompt is done and the sequence decodes from now on.

@@ -131,19 +131,18 @@ impl Rows {
         oversized
     }
 
-    /// Gives back the memory of free rows, the largest first, as long as all rows together have more than `most` tokens of it.
-    pub(super) fn release(&mut self, most: usize, releases: &mut Vec<usize>) {
-        for slot in 0..self.slots.len() {
-            if let Some(o) = self.slots[slot] {
-                self.touched[slot] = self.touched[slot].max(o.held());
+    /// Gives back the memory of free rows. That costs a row's next tenant a thousandth of what computing its tokens costs, and
+    /// keeps the memory in use what the conversations under way need.
+    pub(super) fn release(&mut self, releases: &mut Vec<usize>) {
+        for (slot, touched) in self.touched.iter_mut().enumerate() {
+            match &self.slots[slot] {
+                Some(o) => *touched = (*touched).max(o.held()),
+                None if *touched > 0 => {
+                    *touched = 0;
+                    releases.push(slot);
+                }
+                None => {}
             }
-        }
-        while self.touched.iter().sum::<usize>() > most {
-            let free =
-                (0..self.slots.len()).filter(|slot| self.slots[*slot].is_none() && self.touched[*slot] > 0);
-            let Some(slot) = free.max_by_key(|slot| self.touched[*slot]) else { return };
-            self.touched[slot] = 0;
-            releases.push(slot);
         }
     }
 
