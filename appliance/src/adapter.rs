@@ -57,7 +57,7 @@ pub(crate) fn command(paths: &Paths, command: Command) -> Result<()> {
     let store = AdapterStore::new(paths.adapters());
     match command {
         Command::Import { folder, base, name, licence } => {
-            import_one(paths, &store, &folder, base.as_deref(), AdapterOptions { name, licence })
+            import_one(paths, &store, &folder, base.as_deref(), &AdapterOptions { name, licence })
         }
         Command::List => list(paths, &store),
         Command::Show { name } => show(paths, &store, &name),
@@ -72,7 +72,7 @@ fn import_one(
     store: &AdapterStore,
     folder: &Path,
     base: Option<&str>,
-    options: AdapterOptions,
+    options: &AdapterOptions,
 ) -> Result<()> {
     paths.prepare()?;
     let base = base_model(paths, base)?;
@@ -82,7 +82,7 @@ fn import_one(
     {
         bail!("{name} is the name of a model; choose another one with --name");
     }
-    let adapter = import(folder, &base, store, &options)?;
+    let adapter = import(folder, &base, store, options)?;
     let name = &adapter.manifest().name;
     println!("{name} is imported for {}: {}.", base.manifest().name, megabytes(adapter.bytes()));
     println!("  In memory it takes {}.", megabytes(adapter.weights(base.manifest())?.memory_bytes()));

@@ -214,7 +214,7 @@ impl Adapters {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         residents.push((id, Arc::clone(&weights)));
         let all = residents.iter().map(|(_, weights)| &**weights);
-        let needed = AdapterTable::bytes(&inner.model.architecture, all);
+        let needed = AdapterTable::bytes(&inner.model.architecture, &all);
         if needed > inner.budget {
             let (needed, budget) = (needed.div_ceil(1 << 20), inner.budget >> 20);
             return Err(AdapterRefused::Memory { name: manifest.name.clone(), needed, budget });
@@ -274,7 +274,7 @@ impl Adapters {
     /// Bytes of the table that is in memory.
     pub fn bytes(&self) -> u64 {
         let residents = self.0.residents();
-        AdapterTable::bytes(&self.0.model.architecture, residents.iter().map(|(_, weights)| &**weights))
+        AdapterTable::bytes(&self.0.model.architecture, &residents.iter().map(|(_, weights)| &**weights))
     }
 
     /// Adapters in memory, those on their way out too.

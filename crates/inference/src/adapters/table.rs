@@ -46,7 +46,7 @@ impl AdapterTable {
     /// Bytes that the table of these adapters takes.
     pub(crate) fn bytes<'a>(
         sizes: &Architecture,
-        adapters: impl Iterator<Item = &'a AdapterWeights> + Clone,
+        adapters: &(impl Iterator<Item = &'a AdapterWeights> + Clone),
     ) -> u64 {
         let n = adapters.clone().count() + 1;
         let numbers = maps(sizes).map(|(layer, module)| {

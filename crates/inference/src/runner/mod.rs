@@ -191,10 +191,10 @@ impl Forward for OrtRunner {
         let OrtRunner { plain, lora, memory, .. } = self;
         let mut run = |runs: &mut Runs| runs.prefill(memory, slot, past, tokens, adapter, rows);
         if adapter == 0 {
-            run(plain)?
+            run(plain)?;
         } else {
-            lora.with(run)?
-        };
+            lora.with(run)?;
+        }
         Ok(self.memory.logits_mut(rows))
     }
 
@@ -205,10 +205,10 @@ impl Forward for OrtRunner {
         let OrtRunner { plain, lora, memory, .. } = self;
         let mut run = |runs: &mut Runs| runs.decode(memory, rows);
         if rows.iter().flatten().all(|row| row.adapter == 0) {
-            run(plain)?
+            run(plain)?;
         } else {
-            lora.with(run)?
-        };
+            lora.with(run)?;
+        }
         Ok(self.memory.logits_mut(rows.len()))
     }
 
@@ -224,10 +224,10 @@ impl Forward for OrtRunner {
         let OrtRunner { plain, lora, memory, .. } = self;
         let mut run = |runs: &mut Runs| runs.verify(memory, rows, wanted);
         if rows.iter().flatten().all(|row| row.adapter == 0) {
-            run(plain)?
+            run(plain)?;
         } else {
-            lora.with(run)?
-        };
+            lora.with(run)?;
+        }
         Ok(self.memory.logits_mut(wanted))
     }
 

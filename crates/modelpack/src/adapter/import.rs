@@ -76,7 +76,7 @@ pub fn import(
         base: Base {
             model: model.name.clone(),
             weights_blake3: weights.to_owned(),
-            trained_on: folder.trained_on.clone(),
+            trained_on: folder.trained_on,
         },
         provenance: Provenance {
             source: last,

@@ -248,7 +248,7 @@ mod tests {
         stabilized["use_rslora"] = true.into();
         stabilized["r"] = 16.into();
         assert_eq!(read_config(stabilized).scale(module), Ok((16, 4.0)));
-        let mut patterned = plain.clone();
+        let mut patterned = plain;
         patterned["rank_pattern"] = json!({"q_proj": 4, "layers.1.self_attn.v_proj": 2});
         patterned["alpha_pattern"] = json!({"^model.layers.3.self_attn.q_proj": 32});
         let config = read_config(patterned);

@@ -66,7 +66,7 @@ fn a_peft_folder_becomes_an_adapter_that_says_what_it_is() {
     adapter.verify().unwrap();
     assert_eq!(place.listing(), ["letters-in-swahili"]);
     let listed: Vec<_> = place.store.list().into_iter().map(|a| a.unwrap().manifest().clone()).collect();
-    assert_eq!(listed, [manifest.clone()]);
+    assert_eq!(listed, std::slice::from_ref(manifest));
     let weights = adapter.weights(place.base.manifest()).unwrap();
     use banyan_modelpack::graph::contract::LoraModule::{GateUp, Qkv};
     assert_eq!((weights.rank(Qkv, 0), weights.rank(GateUp, 0)), (16, 0), "ranks of fused maps add up");

@@ -111,7 +111,7 @@ fn an_imported_adapter_answers_like_weights_it_was_merged_into_whatever_the_orde
 #[test]
 fn the_rank_stabilized_scale_and_modules_left_out_are_as_peft_means_them() {
     check("rslora", TinyFamily::Llama, Origin::Gguf, 4.0, |adapter| {
-        adapter.config["use_rslora"] = json!(true)
+        adapter.config["use_rslora"] = json!(true);
     });
     check("keys and gates of one layer alone", TinyFamily::Llama, Origin::Gguf, 4.0, |adapter| {
         adapter.config["alpha_pattern"] = json!({"k_proj": 16, "layers.1.mlp.gate_proj": 16});
