@@ -45,9 +45,9 @@ pub struct EngineConfig {
     pub capacity: usize,
     /// Bytes that keys and values may take, in rows and in the prefix pool; 0 takes a quarter of the memory that is free at start.
     pub kv_budget: u64,
-    /// Whether keys and values are kept in 8 bits where the pack and the provider can: a quarter of the memory, and faster
-    /// when many ask.
-    pub kv8: bool,
+    /// Whether keys and values are kept in 8 bits (a quarter of the memory) where the pack and the provider can; `None` does
+    /// so where the budget would otherwise be too small for as many conversations as there are rows.
+    pub kv8: Option<bool>,
     /// Where the engine remembers what it has measured about a model; `None` measures at each start.
     pub memory_dir: Option<PathBuf>,
     /// Folders of adapter packs that are loaded at start.
@@ -81,7 +81,7 @@ impl Default for EngineConfig {
             slots: DEFAULT_SLOTS,
             capacity: 0,
             kv_budget: 0,
-            kv8: true,
+            kv8: None,
             memory_dir: None,
             adapters: Vec::new(),
             adapter_budget: 0,

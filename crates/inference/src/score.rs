@@ -58,7 +58,7 @@ impl Scorer {
             spin: true,
             slots: CHUNK,
             capacity: window,
-            kv8: options.kv8,
+            kv8: Some(options.kv8),
             ..EngineConfig::default()
         };
         let Decoder { runner, plan, .. } =
