@@ -155,9 +155,8 @@ fn template_bombs_are_stopped_quickly_and_by_name() {
     for (name, source) in bombs.into_iter().chain(nested) {
         let start = Instant::now();
         let result = render(source, &CHAT);
-        if false {
-            assert!(start.elapsed() < Duration::from_secs(10), "{name} ran for {:?}", start.elapsed());
-        }
+        // Without fuel they run for hours; a busy machine takes seconds.
+        assert!(start.elapsed() < Duration::from_secs(60), "{name} ran for {:?}", start.elapsed());
         let harmless = matches!(&result, Ok(text) if text.len() < 100_000);
         let named = matches!(&result, Err(TemplateError::Bomb(_) | TemplateError::Failed(_)));
         assert!(harmless || named, "{name}: {:?}", result.map(|text| text.len()));
