@@ -63,14 +63,12 @@ impl Paths {
         if length > MAX_SOCKET_PATH {
             return Err(PathError::SocketTooLong { path: longest, length });
         }
-        for (path, mode) in
-            [
-                (self.data.clone(), 0o755),
-                (self.models(), 0o755),
-                (self.tuning(), 0o755),
-                (self.run_dir.clone(), 0o700),
-            ]
-        {
+        for (path, mode) in [
+            (self.data.clone(), 0o755),
+            (self.models(), 0o755),
+            (self.tuning(), 0o755),
+            (self.run_dir.clone(), 0o700),
+        ] {
             let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
             made.map_err(|source| PathError::Folder { path: path.clone(), source })?;
             if path == self.run_dir {

@@ -226,7 +226,8 @@ fn served_now(paths: &Paths) -> Vec<String> {
     let client = Client::new(paths.engine_socket());
     let health = crate::on_one_thread(async { Ok(client.health().await?) });
     let loaded = |health: Health| {
-        let models = health.models.into_iter().filter(|model| model.state != "unloaded" && model.state != "failed");
+        let models =
+            health.models.into_iter().filter(|model| model.state != "unloaded" && model.state != "failed");
         models.map(|model| model.name).collect()
     };
     health.map(loaded).unwrap_or_default()

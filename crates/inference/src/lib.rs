@@ -36,12 +36,12 @@
 //! # }
 //! ```
 
-pub mod batched;
 pub mod adapters;
+pub mod batched;
 pub mod bench;
 mod calibrate;
-pub mod capacity;
 pub mod calls;
+pub mod capacity;
 pub mod config;
 pub mod constraint;
 mod decoder;

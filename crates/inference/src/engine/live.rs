@@ -1,8 +1,8 @@
 //! One sequence that is in the engine: its text so far and its way out.
 
 use super::{CacheScope, Event, Finish, InFlight, Request, ScoredToken, Submission};
-use crate::constraint::{Constraint, ConstraintError};
 use crate::adapters::AdapterLease;
+use crate::constraint::{Constraint, ConstraintError};
 use crate::detokenize::{Detokenizer, StopFilter};
 use crate::error::EngineError;
 use crate::prefix::Keys;

@@ -18,8 +18,8 @@ mod live;
 mod tests;
 mod worker;
 
-use crate::constraint::Constraint;
 use crate::adapters::AdapterLease;
+use crate::constraint::Constraint;
 use crate::error::{EngineError, SubmitError};
 use crate::forward::Forward;
 use crate::metrics::Metrics;

@@ -27,9 +27,9 @@ mod embeddings;
 mod request;
 mod rerank;
 mod status;
-mod tools;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 use crate::config::EngineConfig;
 use crate::error::EngineError;

@@ -109,7 +109,10 @@ fn an_answer_keeps_the_weights_it_began_with_until_it_ends() {
     adapters.load(&place.adapter(3, 2, &["attn_k"])).unwrap();
     adapters.unload("adapter-3").unwrap();
     wait_until("what nobody uses stays", || adapters.resident() < 2);
-    assert!(distance(&before, &answer(&mut runner, 0, lease.id())) < 1e-4, "whatever comes and goes meanwhile");
+    assert!(
+        distance(&before, &answer(&mut runner, 0, lease.id())) < 1e-4,
+        "whatever comes and goes meanwhile"
+    );
     assert!(runner.lora_place().is_open());
     let old = lease.id();
     drop(lease);

@@ -22,8 +22,8 @@ mod rope;
 mod weights;
 
 pub use decoder::write_decoder;
-pub use inspect::{WeightElement, WeightPlace, rotates_neighbours, weight_places};
 pub use encoder::{write_encoder, write_reranker};
+pub use inspect::{WeightElement, WeightPlace, rotates_neighbours, weight_places};
 
 use crate::source::SourceError;
 use std::path::{Path, PathBuf};

@@ -323,7 +323,10 @@ pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ImportError + us
 }
 
 /// BLAKE3 of the source's files: of one file its own, of several that of the lines `hash  name`.
-pub(crate) fn hash_files(paths: &[PathBuf], progress: &mut dyn FnMut(u64, u64)) -> Result<String, ImportError> {
+pub(crate) fn hash_files(
+    paths: &[PathBuf],
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<String, ImportError> {
     let mut total = 0;
     for path in paths {
         total += path.metadata().map_err(io(path))?.len();

@@ -47,7 +47,8 @@ fn without_an_adapter_the_answer_is_the_base_models_to_the_bit() {
     let tiny = Tiny::new(TinyFamily::Llama, 3);
     build(&tiny, dir.path());
     let base = last_logits(&mut open(&dir.path().join(GRAPH_FILE)), &tiny, 2, Vec::new());
-    let unfed = last_logits(&mut open(&dir.path().join(Variant::LORA.file())), &tiny, 2, vec![index(&[0, 0])]);
+    let unfed =
+        last_logits(&mut open(&dir.path().join(Variant::LORA.file())), &tiny, 2, vec![index(&[0, 0])]);
     assert_eq!(base, unfed);
 }
 

@@ -4,7 +4,9 @@
 //! agree to the bit; a wrong rotation, norm, bias or mask shows as a divergence many times the limits.
 
 use crate::session::{Cache, logits, open};
-use banyan_modelpack::graph::{Bits, BuildOptions, GRAPH_FILE, contract, write_decoder, write_encoder, write_reranker};
+use banyan_modelpack::graph::{
+    Bits, BuildOptions, GRAPH_FILE, contract, write_decoder, write_encoder, write_reranker,
+};
 use banyan_modelpack::source::hf::{HfFolder, HfModel};
 use banyan_modelpack::source::{DType, gguf};
 use banyan_modelpack::testing::{Tiny, TinyFamily};
