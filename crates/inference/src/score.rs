@@ -22,7 +22,7 @@ pub struct ScoreOptions<'a> {
     pub threads: usize,
     /// Tokens of a window; 0 takes the model's own context, up to 2048.
     pub window: usize,
-    /// Whether keys and values are kept in 8 bits where the pack can, as the engine keeps them.
+    /// Whether keys and values are kept in 8 bits where the pack can, as the engine keeps them when memory is short.
     pub kv8: bool,
 }
 

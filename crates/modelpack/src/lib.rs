@@ -37,6 +37,7 @@ pub mod graph;
 pub mod import;
 pub mod manifest;
 pub mod pack;
+mod shelf;
 pub mod source;
 pub mod store;
 pub mod template;

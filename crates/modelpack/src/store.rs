@@ -2,13 +2,11 @@
 
 use crate::manifest::is_valid_name;
 use crate::pack::{Pack, PackError};
+use crate::shelf;
 use std::path::{Path, PathBuf};
 
 /// Folders of imports under way begin with this; they are not packs.
 pub(crate) const TEMPORARY: &str = ".importing-";
-/// Folders of packs on their way out begin with this.
-const REMOVED: &str = ".removing-";
-
 /// The models folder.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -28,18 +26,10 @@ impl Store {
 
     /// Every pack in the order of their names; one that cannot be opened says why and does not hide the others.
     pub fn list(&self) -> Vec<Result<Pack, PackError>> {
-        let entries = match std::fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        let names = match shelf::names(&self.dir) {
+            Ok(names) => names,
             Err(source) => return vec![Err(PackError::Io { path: self.dir.display().to_string(), source })],
         };
-        let folders = entries.filter_map(|entry| {
-            let entry = entry.ok()?;
-            let name = entry.file_name().into_string().ok()?;
-            (is_valid_name(&name) && entry.file_type().ok()?.is_dir()).then_some(name)
-        });
-        let mut names: Vec<String> = folders.collect();
-        names.sort();
         names.iter().map(|name| Pack::open(&self.dir.join(name))).collect()
     }
 
@@ -51,13 +41,8 @@ impl Store {
     /// Removes the pack `name`: it is gone from the list at once, then its files are deleted.
     pub fn remove(&self, name: &str) -> Result<(), PackError> {
         let dir = self.existing(name)?;
-        let io = |source| PackError::Io { path: dir.display().to_string(), source };
-        let going = self.dir.join(format!("{REMOVED}{name}"));
-        if going.exists() {
-            std::fs::remove_dir_all(&going).map_err(io)?;
-        }
-        std::fs::rename(&dir, &going).map_err(io)?;
-        std::fs::remove_dir_all(&going).map_err(io)
+        shelf::remove(&self.dir, name)
+            .map_err(|source| PackError::Io { path: dir.display().to_string(), source })
     }
 
     fn existing(&self, name: &str) -> Result<PathBuf, PackError> {
