@@ -181,9 +181,11 @@ impl Client {
         }
         let (path, body) = match self.server.wire {
             Wire::OpenAi => ("/v1/chat/completions", openai_body(question)),
+            // A phone sends the member's words only; what stands in front of them is the box's own policy.
             Wire::Portal => {
+                let own = question.messages.iter().filter(|message| message["role"] != "system");
                 let body = json!({
-                    "messages": question.messages, "max_tokens": question.max_tokens, "temperature": 0.7,
+                    "messages": own.collect::<Vec<_>>(), "max_tokens": question.max_tokens, "temperature": 0.7,
                 });
                 ("/api/chat", body)
             }

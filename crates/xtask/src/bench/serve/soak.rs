@@ -43,6 +43,12 @@ pub(super) fn measure(stage: &Stage, args: &Args, report: &mut Report) -> Result
     // The first third fills caches that have a limit.
     let settled: Vec<_> = measured.memory.iter().skip(measured.memory.len() / 3).copied().collect();
     let growth = mib(slope(&settled)) * 60.0;
+    let last = measured.memory.len().saturating_sub(1);
+    let course: Vec<String> = (0..=8_usize)
+        .filter_map(|eighth| measured.memory.get(last * eighth / 8))
+        .map(|sample| format!("{:.0}", mib(sample.1)))
+        .collect();
+    note(&format!("memory in eighths of the time, from the start on: {} MiB", course.join(", ")));
     let peak = mib(measured.memory.iter().map(|sample| sample.1).fold(0.0, f64::max));
     report.result("serve.errors", failed as f64, "answers");
     report.result("serve.answers", window.ended as f64, "answers");
