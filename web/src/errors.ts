@@ -5,7 +5,7 @@ import type { Failure } from './chat/types'
 import type { Key } from './i18n'
 
 /** What a button under the failed answer offers. */
-export type Remedy = 'retry' | 'again' | 'new' | 'none'
+export type Remedy = 'retry' | 'again' | 'new' | 'signIn' | 'none'
 
 export interface Wording {
   /** Key of the sentence that says what happened. */
@@ -25,6 +25,10 @@ const WORDINGS: Record<string, Wording> = {
   answer_gone: { what: 'error.gone.what', todo: 'error.gone.todo', remedy: 'again' },
   quota: { what: 'error.quota.what', todo: 'error.quota.todo', remedy: 'retry' },
   too_long_a_wait: { what: 'error.longWait.what', todo: 'error.longWait.todo', remedy: 'retry' },
+  signed_out: { what: 'error.signedOut.what', todo: 'error.signedOut.todo', remedy: 'signIn' },
+  not_allowed: { what: 'error.notAllowed.what', todo: 'error.notAllowed.todo', remedy: 'none' },
+  paused: { what: 'error.paused.what', todo: 'error.paused.todo', remedy: 'retry' },
+  too_many_held: { what: 'error.held.what', todo: 'error.held.todo', remedy: 'retry' },
   busy: { what: 'error.busy.what', todo: 'error.busy.todo', remedy: 'retry' },
   context_length_exceeded: { what: 'error.tooLong.what', todo: 'error.tooLong.todo', remedy: 'new' },
   question_too_long: { what: 'error.questionTooLong.what', todo: 'error.questionTooLong.todo', remedy: 'none' },
@@ -33,6 +37,7 @@ const WORDINGS: Record<string, Wording> = {
 /** Other names for the same: what matters to a member is one thing. */
 const ALIASES: Record<string, string> = {
   model_loading: 'engine_unavailable',
+  http_401: 'signed_out',
   queue_full: 'busy',
   http_429: 'busy',
   http_413: 'question_too_long',

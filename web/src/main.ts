@@ -4,6 +4,7 @@
 import { createApp } from 'vue'
 import App from './App.vue'
 import { watchBox } from './box/status'
+import { watchMe } from './community/me'
 import { adopt, open, openSession } from './chat/session'
 import { initialLanguage, rememberLanguage, setLanguage } from './i18n'
 import { go, route, watchRoute } from './route'
@@ -24,6 +25,7 @@ async function start(): Promise<void> {
   takeOver(page, route.conversation, (root) => createApp(App).mount(root))
   useStyles()
   watchBox()
+  watchMe()
   void rememberLanguage()
 }
 

@@ -1,6 +1,6 @@
 // The step from the server's page to the app: what the member has typed, and where the cursor stands, come along.
 
-import { nameCommunity } from './community'
+import { nameCommunity } from './community/name'
 import { parseTurns, type Turn } from './history/turns'
 import { draft } from './storage'
 

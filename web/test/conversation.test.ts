@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as rules from '../src/chat/conversation'
+import type { ChatEvent } from '../src/api/chat'
 import type { Conversation, Message } from '../src/chat/types'
 
 function begin(...questions: string[]): Conversation {
@@ -105,5 +106,23 @@ describe('a conversation', () => {
     const answer = rules.ask(rules.newConversation('c', 1), 'a', ids, 2)
     rules.receive(answer, { type: 'done', finish_reason: 'length' }, 2)
     expect(answer).toMatchObject({ state: 'complete', cut: true })
+  })
+})
+
+describe('what the community’s rules do to an answer', () => {
+  it('replaces what was written so far, and more can follow', () => {
+    const answer = rules.ask(rules.newConversation('c', 1), 'a', ids, 2)
+    rules.receive(answer, { type: 'token', text: 'what should not be said' }, 2, 1)
+    rules.receive(answer, { type: 'replaced', text: 'This was withdrawn.' }, 2, 2)
+    rules.receive(answer, { type: 'done', finish_reason: 'other' }, 2, 3)
+    expect(answer).toMatchObject({ text: 'This was withdrawn.', replaced: true, state: 'complete' })
+  })
+
+  it('adds warnings, and the entry that says why', () => {
+    const answer = rules.ask(rules.newConversation('c', 1), 'a', ids, 2)
+    rules.receive(answer, { type: 'warning', text: 'Take care.' }, 2, 1)
+    rules.receive(answer, { type: 'warning', text: 'And again.' }, 2, 2)
+    rules.receive(answer, { type: 'done', finish_reason: 'stop', audit: 41 } as ChatEvent, 2, 3)
+    expect(answer).toMatchObject({ warnings: ['Take care.', 'And again.'], audit: 41 })
   })
 })

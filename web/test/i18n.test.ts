@@ -2,15 +2,38 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { ALL_WORDINGS } from '../src/errors'
-import { bestLanguage, fill, initialLanguage, language, LANGUAGES, rememberLanguage, setLanguage, t, type Key } from '../src/i18n'
+import {
+  bestLanguage,
+  fill,
+  hasWords,
+  initialLanguage,
+  language,
+  LANGUAGES,
+  loadCommunityWords,
+  relativeTime,
+  rememberLanguage,
+  setLanguage,
+  t,
+  type Key,
+} from '../src/i18n'
 import ar from '../src/i18n/app.ar.json'
 import en from '../src/i18n/app.en.json'
 import es from '../src/i18n/app.es.json'
 import sw from '../src/i18n/app.sw.json'
+import communityAr from '../src/i18n/community.ar.json'
+import communityEn from '../src/i18n/community.en.json'
+import communityEs from '../src/i18n/community.es.json'
 
 type Entry = string | Record<string, string>
-const ALL: Record<string, Record<string, Entry>> = { en, es, sw, ar }
-const english = ALL.en!
+type Words = Record<string, Entry>
+const APP: Record<string, Words> = { en, es, sw, ar }
+/** Swahili has no words for the community's pages yet, Arabic those of the Assembly: the rest is in English. */
+const COMMUNITY: Record<string, Words> = { en: communityEn, es: communityEs, ar: communityAr }
+const COMPLETE_COMMUNITY = ['en', 'es']
+const PARTS: [string, Words, Words][] = [
+  ...Object.entries(APP).map(([code, words]): [string, Words, Words] => [code, words, APP.en!]),
+  ...Object.entries(COMMUNITY).map(([code, words]): [string, Words, Words] => [code, words, COMMUNITY.en!]),
+]
 
 /** What says the how-manieth: these have other forms. */
 const ORDINALS = ['wait.place']
@@ -31,18 +54,26 @@ function source(folder = join(import.meta.dirname, '../src')): string {
 
 describe('the words', () => {
   it('are there for each language that can be chosen', () => {
-    expect(Object.keys(ALL).sort()).toEqual(LANGUAGES.map((one) => one.code).sort())
+    expect(Object.keys(APP).sort()).toEqual(LANGUAGES.map((one) => one.code).sort())
   })
 
-  it.each(Object.keys(ALL))('are complete in %s', (code) => {
-    expect(Object.keys(ALL[code]!).sort()).toEqual(Object.keys(english).sort())
-    for (const [key, entry] of Object.entries(ALL[code]!)) {
+  it.each(Object.keys(APP))('of the app are complete in %s', (code) => {
+    expect(Object.keys(APP[code]!).sort()).toEqual(Object.keys(en).sort())
+  })
+
+  it.each(COMPLETE_COMMUNITY)('of the community are complete in %s', (code) => {
+    expect(Object.keys(COMMUNITY[code]!).sort()).toEqual(Object.keys(communityEn).sort())
+  })
+
+  it('of the Assembly are there in Arabic, and nothing that English does not have', () => {
+    const assembly = Object.keys(communityEn).filter((key) => /^(asm|group|state|topic|method|sense|kind|sign|join)\./.test(key))
+    expect(Object.keys(communityAr)).toEqual(expect.arrayContaining(assembly))
+    expect(Object.keys(communityEn)).toEqual(expect.arrayContaining(Object.keys(communityAr)))
+  })
+
+  it.each(PARTS)('say something in every form that %s has', (code, words, english) => {
+    for (const [key, entry] of Object.entries(words)) {
       for (const sentence of forms(entry)) expect(sentence.trim(), key).not.toBe('')
-    }
-  })
-
-  it.each(Object.keys(ALL))('have every plural form that %s has', (code) => {
-    for (const [key, entry] of Object.entries(ALL[code]!)) {
       const type = ORDINALS.includes(key) ? 'ordinal' : 'cardinal'
       const needed = new Intl.PluralRules(code, { type }).resolvedOptions().pluralCategories
       expect(typeof entry, key).toBe(typeof english[key])
@@ -50,8 +81,8 @@ describe('the words', () => {
     }
   })
 
-  it.each(Object.keys(ALL))('fill in the same things in %s as in English', (code) => {
-    for (const [key, entry] of Object.entries(ALL[code]!)) {
+  it.each(PARTS)('fill in the same things in %s as in English', (_, words, english) => {
+    for (const [key, entry] of Object.entries(words)) {
       const allowed = new Set(forms(english[key]!).flatMap(params))
       for (const sentence of forms(entry)) for (const one of params(sentence)) expect(allowed, key).toContain(one)
       if (typeof entry === 'string') expect(params(entry), key).toEqual(params(english[key] as string))
@@ -60,16 +91,19 @@ describe('the words', () => {
 
   it('are all used: no sentence is translated four times for nothing', () => {
     const text = source()
-    const composed = /^(box|banner|status|about)\./
-    const unused = Object.keys(english).filter((key) => !text.includes(`'${key}'`) && !composed.test(key))
+    const composed = new RegExp(
+      '^(box|banner|status|about|place|err|kit|group|state|topic|method|how|part|kind|suggest|form|result|start|use|sharing|role|' +
+        'permission|governance|power|about-case|case-state|held-state|entry|why\\.action|sense)\\.',
+    )
+    const unused = [...Object.keys(en), ...Object.keys(communityEn)].filter((key) => !text.includes(`'${key}'`) && !composed.test(key))
     expect(unused).toEqual([])
   })
 
   it('name what happened and what to do for every way to fail', () => {
     for (const { what, todo } of ALL_WORDINGS) {
-      for (const code of Object.keys(ALL)) {
-        expect(ALL[code], code).toHaveProperty([what])
-        expect(ALL[code], code).toHaveProperty([todo])
+      for (const code of Object.keys(APP)) {
+        expect(APP[code], code).toHaveProperty([what])
+        expect(APP[code], code).toHaveProperty([todo])
       }
     }
   })
@@ -93,6 +127,35 @@ describe('a sentence', () => {
   ] as [string, number, string | RegExp][])('takes its plural form in %s for %i', async (code, n, expected) => {
     await setLanguage(code)
     expect(t('status.kept' as Key, { n })).toMatch(expected)
+  })
+})
+
+describe('the words of the community', () => {
+  it('come with its first page, fall back to English, and follow the language', async () => {
+    await setLanguage('sw')
+    expect(hasWords('asm.new')).toBe(false)
+    await loadCommunityWords()
+    expect(hasWords('asm.new')).toBe(true)
+    expect(t('asm.new')).toBe('Propose')
+    await setLanguage('ar')
+    expect(t('asm.new')).toBe('اقترح')
+    expect(t('shares.print')).toBe('Print')
+    await setLanguage('es')
+    expect(t('shares.print')).toBe('Imprimir')
+  })
+})
+
+describe('a moment', () => {
+  it.each([
+    [3 * 86_400, 'in 3 days'],
+    [36 * 3600, 'in 2 days'],
+    [35 * 3600, 'in 35 hours'],
+    [-2 * 3600, '2 hours ago'],
+    [90, 'in 2 minutes'],
+    [5, 'this minute'],
+  ])('%i seconds away is %s', async (seconds, words) => {
+    await setLanguage('en')
+    expect(relativeTime(1_790_000_000_000 + seconds * 1000, 1_790_000_000_000)).toBe(words)
   })
 })
 

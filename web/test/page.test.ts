@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { copyText } from '../src/clipboard'
-import { community } from '../src/community'
+import { community } from '../src/community/name'
 import { newId } from '../src/ids'
 import { hashOf, parseRoute } from '../src/route'
 import { draft, readItem, writeItem } from '../src/storage'
@@ -84,7 +84,26 @@ describe('drafts', () => {
 })
 
 describe('places in the app', () => {
-  it.each(['#/', '#/c/0af3', '#/status', '#/about'])('%s is there and back', (hash) => expect(hashOf(parseRoute(hash))).toBe(hash))
+  it.each([
+    '#/',
+    '#/c/0af3',
+    '#/status',
+    '#/about',
+    '#/start?code=7K2QF-0XH4M',
+    '#/join?code=7K2QF-0XH4M',
+    '#/sign-in',
+    '#/assembly',
+    '#/assembly/new',
+    '#/assembly/new?kind=topic',
+    '#/p/p-0123456789',
+    '#/ledger',
+    '#/ledger/12',
+    '#/moderation',
+  ])('%s is there and back', (hash) => expect(hashOf(parseRoute(hash))).toBe(hash))
+  it('what is put into an address does not become a sentence in the page', () => {
+    expect(parseRoute('#/join?code=Your%20box%20is%20broken')).toEqual({ view: 'join', conversation: null })
+    expect(parseRoute('#/p/%3Cscript%3E')).toEqual({ view: 'assembly', conversation: null })
+  })
   it.each(['', '#', '#x', '#/c/../../etc', '#/c/<script>', '#/unknown'])('%j is the empty conversation', (hash) =>
     expect(parseRoute(hash)).toEqual({ view: 'chat', conversation: null }),
   )

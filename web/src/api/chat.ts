@@ -6,7 +6,13 @@ import { SseParser } from '../chat/sse'
 import type { components } from './schema'
 
 export type ChatRequest = components['schemas']['ChatRequest']
-export type ChatEvent = components['schemas']['ChatEvent']
+/** Events that this app knows. */
+export type ChatEvent =
+  | components['schemas']['ChatEvent']
+  /** What was written so far is withdrawn; this stands in its place. */
+  | { type: 'replaced'; text: string }
+  /** Something to keep in mind with this answer. */
+  | { type: 'warning'; text: string }
 
 /** Where one stands in an answer: its name on the box, and the number of the last event that is here. */
 export interface Point {
@@ -143,6 +149,8 @@ export function chatEvent(data: string): ChatEvent | null {
       return typeof event.place === 'number' ? (value as ChatEvent) : null
     case 'token':
     case 'notice':
+    case 'replaced':
+    case 'warning':
       return typeof event.text === 'string' ? (value as ChatEvent) : null
     case 'done':
       return value as ChatEvent

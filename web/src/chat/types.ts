@@ -27,6 +27,12 @@ export interface Message {
   run?: Point
   /** True when the model stopped because it had used all the words that one answer may have. */
   cut?: boolean
+  /** True when the box withdrew what the model had begun to say. */
+  replaced?: boolean
+  /** What to keep in mind with it, in the box's words. */
+  warnings?: string[]
+  /** The ledger entry that says how it came about. */
+  audit?: number
 }
 
 export interface Conversation {

@@ -1,20 +1,30 @@
-// Words in the member's language: one JSON a language, plural forms by Intl, nothing else. English comes with the
-// app (it is also what a language still lacking a word would show), the others are loaded when chosen.
+// Words in the member's language: one JSON a language and part, plural forms by Intl, nothing else. English comes with
+// the app (it is also what a language still lacking a word shows), the others are loaded when chosen. The words of the
+// community's pages are a part of their own, loaded with the first of those pages.
 
 import { computed, ref } from 'vue'
 import { readItem, writeItem } from '../storage'
 import en from './app.en.json'
+import type communityEn from './community.en.json'
 
-export type Key = keyof typeof en
+export type Key = keyof typeof en | keyof typeof communityEn
 /** A sentence, or one for each plural form of the language (chosen by the parameter `n`). */
 type Entry = string | Partial<Record<Intl.LDMLPluralRule, string>>
-type Words = Record<Key, Entry>
+type Words = Partial<Record<Key, Entry>>
+type Loader = () => Promise<Words>
 
-const LOADERS: Record<string, () => Promise<Words>> = {
+const LOADERS: Record<string, Loader> = {
   en: () => Promise.resolve(en),
-  es: () => import('./app.es.json').then((found) => found.default as Words),
-  sw: () => import('./app.sw.json').then((found) => found.default as Words),
-  ar: () => import('./app.ar.json').then((found) => found.default as Words),
+  es: () => import('./app.es.json').then((found) => found.default),
+  sw: () => import('./app.sw.json').then((found) => found.default),
+  ar: () => import('./app.ar.json').then((found) => found.default),
+}
+
+/** A language that is not here shows the community's pages in English. */
+const COMMUNITY_LOADERS: Record<string, Loader> = {
+  en: () => import('./community.en.json').then((found) => found.default),
+  es: () => import('./community.es.json').then((found) => found.default),
+  ar: () => import('./community.ar.json').then((found) => found.default),
 }
 
 /** The languages, each by the name that its speakers give it. */
@@ -27,6 +37,8 @@ export const LANGUAGES: readonly { code: string; name: string }[] = [
 const RTL = new Set(['ar'])
 
 const words = ref<Words>(en)
+const english = ref<Words>(en)
+let communityIsLoaded = false
 export const language = ref('en')
 export const direction = computed(() => (RTL.has(language.value) ? 'rtl' : 'ltr'))
 
@@ -62,7 +74,7 @@ export async function rememberLanguage(code = readItem(PENDING)): Promise<void> 
 /** Loads the words and turns the page. When they cannot be had (the box is away) the language stays as it is. */
 export async function setLanguage(code: string): Promise<boolean> {
   try {
-    words.value = await LOADERS[code]!()
+    words.value = await wordsOf(code)
   } catch {
     return false
   }
@@ -70,6 +82,21 @@ export async function setLanguage(code: string): Promise<boolean> {
   document.documentElement.lang = code
   document.documentElement.dir = direction.value
   return true
+}
+
+async function wordsOf(code: string): Promise<Words> {
+  const none: Loader = () => Promise.resolve({})
+  const community = communityIsLoaded ? (COMMUNITY_LOADERS[code] ?? none) : none
+  const [app, more] = await Promise.all([LOADERS[code]!(), community()])
+  return { ...app, ...more }
+}
+
+/** Loads the words of the community's pages: in English, which fills gaps, and in the language that is spoken. */
+export async function loadCommunityWords(): Promise<void> {
+  if (communityIsLoaded) return
+  english.value = { ...en, ...(await COMMUNITY_LOADERS.en!()) }
+  communityIsLoaded = true
+  await setLanguage(language.value)
 }
 
 /** Fills `{name}` in a sentence; numbers are written as the language writes them. */
@@ -83,12 +110,17 @@ export function fill(sentence: string, params: Record<string, string | number>, 
 
 /** `type` says what `n` counts: how many ("3 seconds"), or which one ("the 3rd"). */
 export function t(key: Key, params: Record<string, string | number> = {}, type: Intl.PluralRuleType = 'cardinal'): string {
-  const entry: Entry = words.value[key] ?? en[key]
+  const entry: Entry = words.value[key] ?? english.value[key] ?? ''
   if (typeof entry === 'string') return fill(entry, params, language.value)
   const n = Number(params.n ?? 0)
   // Many languages have no plural form of their own for nothing; a sentence for it reads better than "0 …".
   const form = n === 0 && entry.zero !== undefined ? 'zero' : new Intl.PluralRules(language.value, { type }).select(n)
   return fill(entry[form] ?? entry.other ?? '', params, language.value)
+}
+
+/** Whether there are words for this at all: what a newer box names may be unknown here. */
+export function hasWords(key: string): key is Key {
+  return key in english.value
 }
 
 /** "14:05" today, a weekday within a week, else the date. */
@@ -97,4 +129,23 @@ export function shortTime(at: number, now: number): string {
   const form: Intl.DateTimeFormatOptions =
     days <= 0 ? { hour: 'numeric', minute: '2-digit' } : days < 7 ? { weekday: 'long' } : { day: 'numeric', month: 'short' }
   return new Intl.DateTimeFormat(language.value, form).format(at)
+}
+
+/** Day and time in full. */
+export function fullTime(at: number): string {
+  const form: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', year: 'numeric', hour: 'numeric', minute: '2-digit' }
+  return new Intl.DateTimeFormat(language.value, form).format(at)
+}
+
+/** "in 3 hours", "2 days ago": the largest unit of which there is at least one and a half. */
+export function relativeTime(at: number, now: number): string {
+  const seconds = (at - now) / 1000
+  const [unit, length] = (
+    [
+      ['day', 86_400],
+      ['hour', 3600],
+      ['minute', 60],
+    ] as const
+  ).find(([, length]) => Math.abs(seconds) >= 1.5 * length) ?? (['minute', 60] as const)
+  return new Intl.RelativeTimeFormat(language.value, { numeric: 'auto' }).format(Math.round(seconds / length), unit)
 }
