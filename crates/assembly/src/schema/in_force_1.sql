@@ -1,0 +1,4 @@
+CREATE TABLE in_force (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    value TEXT NOT NULL
+) STRICT;
