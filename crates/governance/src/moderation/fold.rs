@@ -61,11 +61,6 @@ impl Folded {
         &self.text
     }
 
-    /// Bytes of the original that were folded.
-    pub(super) fn read(&self) -> usize {
-        self.read
-    }
-
     /// The byte of the original at which the character with this byte begins; the end for the end.
     pub(super) fn origin(&self, byte: usize) -> usize {
         self.origin.get(byte).copied().unwrap_or(self.read)
