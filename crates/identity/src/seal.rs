@@ -85,12 +85,12 @@ mod tests {
 
     #[test]
     fn what_an_earlier_version_sealed_still_opens() {
-        assert_eq!(to_hex(&seal(&[9; 32], "letter", b"hello").unwrap()), SEALED_IN_2026);
         let sealed: [u8; 46] = from_hex(SEALED_IN_2026).unwrap();
         assert_eq!(open(&[9; 32], "letter", &sealed).unwrap(), b"hello");
     }
 
-    const SEALED_IN_2026: &str = "?";
+    const SEALED_IN_2026: &str =
+        "01c8549100ce17bee961b3647297abdd3296c064203318ad91e5d7f5b2a48028bc0df35b7f09e7a685cb551c2331";
 
     #[test]
     fn a_passphrase_opens_what_it_sealed_and_another_one_does_not() {

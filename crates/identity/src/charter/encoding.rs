@@ -116,7 +116,7 @@ mod tests {
     }
 
     const GOLDEN: &str = "870101f66a52c3ad6f204162616a6f028358208139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b39458208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c5820ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d18178192f646e732f72696f2e6578616d706c652f7564702f34303031";
-    const GOLDEN_HASH: &str = "?";
+    const GOLDEN_HASH: &str = "6f3a0df094a678ede8fd6506d7b2d5e9a5d9e1049d3e4e72867bc3a32ee5b3ef";
 
     #[test]
     fn another_form_of_the_same_charter_is_not_read() {
