@@ -57,7 +57,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 impl Election {
     fn made_up(random: &mut Rng) -> Self {
-        let method = if random.bool() { Method::RankedChoice } else { Method::Score { max: random.u8(1..=10) } };
+        let method =
+            if random.bool() { Method::RankedChoice } else { Method::Score { max: random.u8(1..=10) } };
         let options = random.u8(2..=8);
         let members = match random.u8(0..4) {
             0 => random.u64(1..10),

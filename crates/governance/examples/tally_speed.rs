@@ -23,7 +23,7 @@ const RULE: DelegationRule = DelegationRule { max_length: 10, max_votes: Some(50
 
 fn main() -> Result<(), Box<dyn Error>> {
     let numbers: Vec<u64> = std::env::args().skip(1).map(|word| word.parse()).collect::<Result<_, _>>()?;
-    let [members @ 1.., rounds @ 1..] = numbers[..] else { return Err(USAGE.into()) };
+    let [members @ 1..=u64::MAX, rounds @ 1..=u64::MAX] = numbers[..] else { return Err(USAGE.into()) };
     let mut random = Rng::with_seed(500);
     let electorate: Vec<MemberId> = (0..members).map(|_| MemberId::from_random(random.u64(..))).collect();
     let delegations = trusts(&electorate, &mut random);

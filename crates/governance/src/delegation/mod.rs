@@ -52,7 +52,9 @@ pub struct Delegation {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DelegationError {
     /// The constitution says nothing about delegation.
-    #[error("this community has not decided that votes may be handed on; propose it as a change of the constitution")]
+    #[error(
+        "this community has not decided that votes may be handed on; propose it as a change of the constitution"
+    )]
     NotAllowed,
     /// To oneself.
     #[error("{member} cannot delegate to themselves; to vote yourself, revoke the delegation or simply vote")]

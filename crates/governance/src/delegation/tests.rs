@@ -56,11 +56,8 @@ fn ones_own_vote_comes_before_the_one_that_was_handed_on() {
 
 #[test]
 fn the_delegation_for_the_topic_comes_before_the_one_for_all() {
-    let delegations = [
-        trusts(0, 1, Some(Topic::People)),
-        trusts(0, 2, None),
-        trusts(0, 3, Some(Topic::Models)),
-    ];
+    let delegations =
+        [trusts(0, 1, Some(Topic::People)), trusts(0, 2, None), trusts(0, 3, Some(Topic::Models))];
     assert_eq!(voices(4, &[1, 2, 3], &delegations, &rule(5, None))[0], through(&[1]));
     assert_eq!(voices(4, &[1, 2, 3], &delegations[1..], &rule(5, None))[0], through(&[2]));
     assert_eq!(voices(4, &[1, 2, 3], &delegations[2..], &rule(5, None))[0], silent(Silence::DidNotVote));
@@ -185,8 +182,11 @@ fn oracle(
     }
     if let Some(max_votes) = rule.max_votes {
         for &voter in voters {
-            let mut carried: Vec<u64> =
-                found.iter().filter(|(_, chain)| chain.last() == Some(&voter)).map(|(&start, _)| start).collect();
+            let mut carried: Vec<u64> = found
+                .iter()
+                .filter(|(_, chain)| chain.last() == Some(&voter))
+                .map(|(&start, _)| start)
+                .collect();
             carried.sort_by_key(|start| (found[start].len(), member(*start)));
             for start in carried.into_iter().skip((max_votes as usize).max(1) - 1) {
                 found.remove(&start);

@@ -49,7 +49,9 @@ pub enum BallotError {
         options: usize,
     },
     /// Not one number of points for each option.
-    #[error("there are {options} options and {given} numbers of points; give each option its points, 0 where it gets none")]
+    #[error(
+        "there are {options} options and {given} numbers of points; give each option its points, 0 where it gets none"
+    )]
     PointsMissing {
         /// Options.
         options: usize,
@@ -96,12 +98,16 @@ impl Choice {
     pub fn check(&self, method: &Method, options: usize) -> Result<(), BallotError> {
         match (method, self) {
             (Method::Consent | Method::Consensus, Self::Yes | Self::Abstain)
-            | (Method::Majority | Method::SuperMajority { .. }, Self::Yes | Self::No | Self::Abstain) => Ok(()),
+            | (Method::Majority | Method::SuperMajority { .. }, Self::Yes | Self::No | Self::Abstain) => {
+                Ok(())
+            }
             (Method::Consent | Method::Consensus, Self::Object { reason }) => check_reason(reason),
             (Method::Score { max }, Self::Score { points }) => check_points(points, *max, options),
             (Method::RankedChoice, Self::Ranking { order }) => check_order(order, options),
             (Method::SenseCheck, Self::Sense { feeling: -2..=2 }) => Ok(()),
-            (Method::SenseCheck, Self::Sense { feeling }) => Err(BallotError::OffTheScale { feeling: *feeling }),
+            (Method::SenseCheck, Self::Sense { feeling }) => {
+                Err(BallotError::OffTheScale { feeling: *feeling })
+            }
             _ => Err(wrong_kind(method)),
         }
     }

@@ -41,7 +41,9 @@ impl Count {
     pub(super) fn verdict(&self, method: &Method) -> Result<(), Rejection> {
         let (yes, no) = (u64::from(self.yes), u64::from(self.no));
         let enough = match method {
-            Method::Consent | Method::Consensus if !self.reasons.is_empty() => return Err(Rejection::Objection),
+            Method::Consent | Method::Consensus if !self.reasons.is_empty() => {
+                return Err(Rejection::Objection);
+            }
             Method::Consent => true,
             Method::Consensus => yes > 0,
             Method::SuperMajority { percent } => {

@@ -109,9 +109,12 @@ fn a_tie_is_no_majority() {
 fn a_super_majority_is_of_those_who_said_yes_or_no() {
     use Choice::{Abstain, No, Yes};
     let two_of_three = || vec![Yes, Yes, No, Abstain, Abstain];
-    for (percent, verdict) in
-        [(66, ACCEPTED), (67, rejected(Rejection::NotEnough)), (0, ACCEPTED), (200, rejected(Rejection::NotEnough))]
-    {
+    for (percent, verdict) in [
+        (66, ACCEPTED),
+        (67, rejected(Rejection::NotEnough)),
+        (0, ACCEPTED),
+        (200, rejected(Rejection::NotEnough)),
+    ] {
         assert_eq!(count(Method::SuperMajority { percent }, 1, two_of_three()).verdict, verdict, "{percent}");
     }
     // Asking for less than more than half is asking for more than half; more than all is all.
@@ -195,11 +198,7 @@ fn a_run_off_moves_votes_on_until_one_option_has_more_than_half() {
     let seen: Vec<_> = rounds.iter().map(|round| (round.votes.clone(), round.eliminated)).collect();
     assert_eq!(
         seen,
-        [
-            (vec![42, 26, 15, 17], Some(2)),
-            (vec![42, 26, 0, 32], Some(1)),
-            (vec![42, 0, 0, 58], None),
-        ]
+        [(vec![42, 26, 15, 17], Some(2)), (vec![42, 26, 0, 32], Some(1)), (vec![42, 0, 0, 58], None),]
     );
     assert!(rounds.iter().all(|round| round.tied.is_empty() && round.exhausted == 0));
 }
@@ -222,8 +221,7 @@ fn in_a_sense_check_everybody_speaks_for_themselves() {
     let feeling = |feeling| Choice::Sense { feeling };
     let ballots = ballots(vec![feeling(2), feeling(-2), feeling(2), feeling(0)]);
     let rule = rule(Method::SenseCheck);
-    let outcome =
-        tally(&rule, 0, &electorate(5), &ballots, &[trusts(4, 0)], Topic::Other, Some(&delegation));
+    let outcome = tally(&rule, 0, &electorate(5), &ballots, &[trusts(4, 0)], Topic::Other, Some(&delegation));
     assert_eq!(outcome.verdict, Verdict::Sensed);
     assert_eq!(outcome.detail, Detail::Sense { counts: [1, 0, 1, 0, 2] });
     assert_eq!((outcome.taking_part, outcome.delegated), (4, 0));
@@ -233,8 +231,7 @@ fn in_a_sense_check_everybody_speaks_for_themselves() {
 fn ballots_of_strangers_and_ballots_that_say_nothing_do_not_count() {
     let mut cast = ballots(vec![Choice::Yes, Choice::Sense { feeling: 2 }]);
     cast.push(Ballot { voter: member(99), choice: Choice::No });
-    let outcome =
-        tally(&rule(Method::Majority), 1, &electorate(2), &cast, &[], Topic::Other, None);
+    let outcome = tally(&rule(Method::Majority), 1, &electorate(2), &cast, &[], Topic::Other, None);
     assert_eq!(outcome.verdict, ACCEPTED);
     assert_eq!(outcome.taking_part, 1);
 }

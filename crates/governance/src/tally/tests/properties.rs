@@ -73,8 +73,8 @@ fn choice(method: &Method) -> BoxedStrategy<Choice> {
 fn arrived() -> impl Strategy<Value = Arrived> {
     let delegation = (0..PEOPLE, 0..PEOPLE, option::of(select(vec![Topic::People, Topic::Models])))
         .prop_map(|(from, to, topic)| Delegation { from: member(from), to: member(to), topic });
-    let delegation_rule =
-        (0..5_u8, option::of(1..6_u32)).prop_map(|(max_length, max_votes)| DelegationRule { max_length, max_votes });
+    let delegation_rule = (0..5_u8, option::of(1..6_u32))
+        .prop_map(|(max_length, max_votes)| DelegationRule { max_length, max_votes });
     (method(), option::of(0..=100_u8), vec(delegation, 0..12), option::of(delegation_rule)).prop_flat_map(
         |(method, quorum_percent, delegations, delegation_rule)| {
             let ballot = (0..PEOPLE, choice(&method))
