@@ -58,7 +58,7 @@ fn a_new_charter_needs_the_stewards_before_and_the_stewards_after() {
         match (before.accept(&signed(&charter, by.clone())), missing) {
             (Ok(after), None) => assert_eq!(after.charter(), &charter),
             (Err(CharterError::TooFewSignatures { who, .. }), Some(missing)) => {
-                assert_eq!(who, missing, "{by:?}")
+                assert_eq!(who, missing, "{by:?}");
             }
             (other, _) => panic!("{by:?}: {other:?}"),
         }
@@ -93,10 +93,13 @@ fn a_wrong_signature_cannot_be_added_and_a_right_one_can() {
     assert!(collected.trust_first(&elsewhere.fingerprint()).is_ok());
 }
 
+/// Makes a charter impossible.
+type Spoil = fn(&mut Charter);
+
 #[test]
 fn a_charter_that_cannot_be_one_is_refused_in_words() {
     let good = community().successor();
-    let cases: [(&str, fn(&mut Charter)); 7] = [
+    let cases: [(&str, Spoil); 7] = [
         ("name", |charter| charter.name = " Río".into()),
         ("stewards", |charter| charter.stewards.clear()),
         ("ascending", |charter| charter.stewards.reverse()),

@@ -40,7 +40,7 @@ impl Head {
 }
 
 /// That somebody has seen the ledger up to an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Countersignature {
     /// The entry's number.

@@ -1,4 +1,4 @@
-//! The power goes at any instruction: several processes append to one real file and are killed without warning.
+//! A process dies at any instruction: several append to one real file and are killed without warning.
 //! What was acknowledged is there, and the chain is whole.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failure here is a failed test")]
 
@@ -17,7 +17,9 @@ use banyan_store::{Room, Store, StoreKey};
 /// Says to a child where the store is.
 const STORE: &str = "BANYAN_LEDGER_TEST_STORE";
 const PROCESSES: usize = 3;
+/// The test goes on until there are so many entries and so many kills.
 const ACKNOWLEDGED: usize = 1000;
+const KILLS: usize = 20;
 
 /// The change that each entry records: entry and change are there together or not at all.
 const CHANGES: Room =
@@ -102,7 +104,7 @@ fn no_acknowledged_entry_is_lost_when_processes_are_killed_at_random() {
         (0..PROCESSES).map(|_| Appender::start(&folder, &acknowledged)).collect();
     let began = Instant::now();
     let mut kills = 0;
-    while acknowledged.lock().unwrap().len() < ACKNOWLEDGED {
+    while acknowledged.lock().unwrap().len() < ACKNOWLEDGED || kills < KILLS {
         assert!(began.elapsed() < Duration::from_secs(300), "only {}", acknowledged.lock().unwrap().len());
         std::thread::sleep(Duration::from_millis(fastrand::u64(40..250)));
         let unlucky = fastrand::usize(..appenders.len());
@@ -116,7 +118,6 @@ fn no_acknowledged_entry_is_lost_when_processes_are_killed_at_random() {
     let acknowledged = acknowledged.lock().unwrap();
     let verified = store.read_blocking(|c| verify(c, &key().public(), |_| ())).unwrap();
     println!("{} acknowledged, {} on the disk, {kills} kills", acknowledged.len(), verified.entries);
-    assert!(kills >= 3, "the processes were killed {kills} times only");
     assert!(verified.entries >= ACKNOWLEDGED as u64);
     for (seq, hash) in acknowledged.iter() {
         let (seq, hash) = (*seq, hash.clone());

@@ -180,7 +180,7 @@ fn a_ledger_written_anew_by_the_box_itself_does_not_pass_whoever_countersigned()
     countersign(&tx, &countersignature).unwrap();
     tx.commit().unwrap();
     let verified = verify(&connection, &key().public(), |_| ()).unwrap();
-    assert_eq!(verified.countersigned, [countersignature.clone()]);
+    assert_eq!(verified.countersigned, [countersignature]);
     add(&mut connection, &key(), 5);
     assert_eq!(first_bad(&connection, &[]), None);
 
@@ -202,18 +202,15 @@ fn only_a_right_countersignature_is_kept_and_each_once() {
     let seen = head(&connection).unwrap().unwrap();
     let right = seen.countersignature(&steward);
     let wrong = [
-        Countersignature { seq: 1, ..right.clone() },
-        Countersignature { signer: PublicKey::from_bytes([3; 32]), ..right.clone() },
-        Countersignature { signature: seen.signature, ..right.clone() },
+        Countersignature { seq: 1, ..right },
+        Countersignature { signer: PublicKey::from_bytes([3; 32]), ..right },
+        Countersignature { signature: seen.signature, ..right },
     ];
     let tx = connection.transaction().unwrap();
     for wrong in &wrong {
         assert!(matches!(countersign(&tx, wrong), Err(LedgerError::Identity(_))));
     }
-    assert!(matches!(
-        countersign(&tx, &Countersignature { seq: 3, ..right.clone() }),
-        Err(LedgerError::NoEntry(3))
-    ));
+    assert!(matches!(countersign(&tx, &Countersignature { seq: 3, ..right }), Err(LedgerError::NoEntry(3))));
     countersign(&tx, &right).unwrap();
     assert!(countersign(&tx, &right).is_err());
     tx.commit().unwrap();
