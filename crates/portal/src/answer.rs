@@ -16,19 +16,23 @@
 //! place goes to the next in the queue.
 
 mod event;
+mod log;
+mod obeying;
 mod patience;
+mod records;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
 
-use banyan_openai::{
-    ChatChunk, ChatMessage, ChatRequest, ChatStream, ClientError, FinishReason, Role, Usage,
-};
+use banyan_openai::{ApiError, ChatChunk, ChatRequest, ChatStream, ClientError, FinishReason, Usage};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, timeout};
 
-pub(crate) use self::event::{AnswerEvent, Failure, Notice, seconds};
+pub(crate) use self::event::{AnswerEvent, Failure, Notice, Saying, Step, seconds};
+pub(crate) use self::log::AnswerLog;
+pub(crate) use self::obeying::{Context, Obeying};
+pub(crate) use self::records::Records;
 pub use self::patience::Patience;
 use crate::engines::{EngineState, Engines, Lease};
 use crate::queue::{AfterFailure, Progress, Standing, Ticket, Turn};
@@ -36,20 +40,14 @@ use crate::queue::{AfterFailure, Progress, Standing, Ticket, Turn};
 /// Looks in a row at which the engine did not say how it is, after which it counts as hung.
 const MAX_SILENT_LOOKS: u32 = 3;
 
-/// How the model is asked to behave towards members, who cannot say it themselves. Left out, a model's template puts
-/// its maker's own words there; with those the starter model answers nonsense.
-const GUIDE: &str = "You are a helpful assistant.";
-
-/// The events of one answer after the first standing. The last is `Done` or `Failed`.
+/// The events of one answer after the first standing. The last is `Done` or `Failed`. The request is as the community's
+/// policy wants it already.
 pub(crate) fn answer(
     engines: Engines,
     ticket: Ticket,
-    mut request: ChatRequest,
+    request: ChatRequest,
     patience: Patience,
-) -> impl Stream<Item = AnswerEvent> + Send {
-    request.messages.insert(0, ChatMessage::new(Role::System, GUIDE));
-    // The same for every member: the engine computes it once.
-    request.shared_messages = Some(1);
+) -> impl Stream<Item = Step> + Send {
     let answer = Answer {
         state: State::Queued(ticket),
         engines,
@@ -59,11 +57,12 @@ pub(crate) fn answer(
         away_since: None,
         silent_looks: 0,
         told: None,
+        told_model: false,
         finish_reason: FinishReason::Other,
         usage: None,
     };
     // `unfold` keeps the pending step between polls, so whoever polls may time out without losing anything.
-    stream::unfold(answer, |mut answer| async move { answer.next().await.map(|event| (event, answer)) })
+    stream::unfold(answer, |mut answer| async move { answer.next().await.map(|step| (step, answer)) })
 }
 
 struct Answer {
@@ -76,6 +75,7 @@ struct Answer {
     away_since: Option<Instant>,
     silent_looks: u32,
     told: Option<Notice>,
+    told_model: bool,
     finish_reason: FinishReason,
     usage: Option<Usage>,
 }
@@ -117,24 +117,32 @@ fn words(chunk: &ChatChunk) -> &str {
 }
 
 impl Answer {
-    async fn next(&mut self) -> Option<AnswerEvent> {
+    async fn next(&mut self) -> Option<Step> {
         loop {
-            let event = match std::mem::replace(&mut self.state, State::Over) {
-                State::Queued(ticket) => self.wait_for_turn(ticket).await,
+            let step = match std::mem::replace(&mut self.state, State::Over) {
+                State::Queued(ticket) => self.wait_for_turn(ticket).await.map(Step::Event),
                 State::Asking { turn, begun } => self.wait_for_words(turn, begun).await,
-                State::AwaitingEngine { turn, until, last } => self.wait_for_engine(turn, until, last).await,
+                State::AwaitingEngine { turn, until, last } => {
+                    self.wait_for_engine(turn, until, last).await.map(Step::Event)
+                }
                 State::Answering { begun, _turn } => self.read_on(begun, _turn).await,
                 State::Over => return None,
             };
-            if event.is_some() {
-                return event;
+            if step.is_some() {
+                return step;
             }
         }
     }
 
     async fn wait_for_turn(&mut self, mut ticket: Ticket) -> Option<AnswerEvent> {
         match timeout(self.patience.look, ticket.next()).await {
-            Ok(Progress::Turn(turn)) => {
+            Ok(Progress::Turn(mut turn)) => {
+                // Another machine's engine does not know the adapter or model that was decided on.
+                let unfit = self.engines.without(&self.request.model);
+                let patience = self.patience.engine_back + self.patience.between_words;
+                if timeout(patience, turn.avoids(&unfit)).await.is_err() {
+                    return Some(self.fail(Failure::unavailable("the box's own engine has no place".into())));
+                }
                 self.ask(turn);
                 Some(AnswerEvent::Queued { place: 0, expected_s: Some(0) })
             }
@@ -182,7 +190,7 @@ impl Answer {
         &mut self,
         mut turn: Turn,
         mut begun: Pin<Box<dyn Future<Output = Result<Begun, ClientError>> + Send>>,
-    ) -> Option<AnswerEvent> {
+    ) -> Option<Step> {
         match timeout(self.patience.quiet, &mut begun).await {
             Ok(Ok(begun)) => {
                 turn.works();
@@ -196,7 +204,8 @@ impl Answer {
                     Ok(health) => {
                         self.silent_looks = 0;
                         self.state = State::Asking { turn, begun };
-                        (health.waiting > 0).then(|| self.tell(Notice::Waiting(health.waiting))).flatten()
+                        let notice = (health.waiting > 0).then(|| self.tell(Notice::Waiting(health.waiting)));
+                        notice.flatten().map(Step::Event)
                     }
                     Err(error @ ClientError::Silent(_)) if self.silent_looks + 1 >= MAX_SILENT_LOOKS => {
                         self.silent_looks = 0;
@@ -213,7 +222,12 @@ impl Answer {
         }
     }
 
-    fn not_begun(&mut self, mut turn: Turn, error: &ClientError) -> Option<AnswerEvent> {
+    fn not_begun(&mut self, mut turn: Turn, error: &ClientError) -> Option<Step> {
+        if self.has_no_such_model(error) {
+            self.request.model.clear();
+            self.ask(turn);
+            return Some(Step::ModelMissing);
+        }
         let failure = Failure::before_words(error);
         match turn.fails(error) {
             AfterFailure::Moved => {
@@ -227,10 +241,17 @@ impl Answer {
                     ClientError::Refused(_) => return None,
                     _ => Notice::Restarting,
                 };
-                self.tell(notice)
+                self.tell(notice).map(Step::Event)
             }
-            AfterFailure::Over => Some(self.fail(failure)),
+            AfterFailure::Over => Some(Step::Event(self.fail(failure))),
         }
+    }
+
+    /// What was decided on may have been removed since; the box answers all the same, and says so in the audit entry.
+    fn has_no_such_model(&self, error: &ClientError) -> bool {
+        let is_unknown =
+            matches!(error, ClientError::Refused(refusal) if refusal.code() == ApiError::MODEL_NOT_FOUND);
+        is_unknown && !self.request.model.is_empty()
     }
 
     async fn wait_for_engine(
@@ -282,21 +303,29 @@ impl Answer {
         (self.told.replace(notice) != Some(notice)).then_some(AnswerEvent::Notice(notice))
     }
 
-    async fn read_on(&mut self, mut begun: Begun, turn: Turn) -> Option<AnswerEvent> {
+    async fn read_on(&mut self, mut begun: Begun, turn: Turn) -> Option<Step> {
+        if let Some(first) = begun.read.front()
+            && !std::mem::replace(&mut self.told_model, true)
+        {
+            let model = first.model.clone();
+            self.state = State::Answering { begun, _turn: turn };
+            return Some(Step::Begun { model });
+        }
         let chunk = match begun.read.pop_front() {
             Some(chunk) => Some(chunk),
             None => match timeout(self.patience.between_words, begun.rest.next()).await {
                 Ok(Some(Ok(chunk))) => Some(chunk),
-                Ok(Some(Err(error))) => return Some(self.fail_mid_answer(&turn, &error)),
+                Ok(Some(Err(error))) => return Some(Step::Event(self.fail_mid_answer(&turn, &error))),
                 Ok(None) => None,
                 Err(_) => {
                     let silent = ClientError::Silent(self.patience.between_words);
-                    return Some(self.fail_mid_answer(&turn, &silent));
+                    return Some(Step::Event(self.fail_mid_answer(&turn, &silent)));
                 }
             },
         };
         let Some(chunk) = chunk else {
-            return Some(AnswerEvent::Done { finish_reason: self.finish_reason, usage: self.usage.take() });
+            let (finish_reason, usage) = (self.finish_reason, self.usage.take());
+            return Some(Step::Event(AnswerEvent::Done { finish_reason, usage, audit: None }));
         };
         self.state = State::Answering { begun, _turn: turn };
         if let Some(reason) = chunk.choices.first().and_then(|choice| choice.finish_reason) {
@@ -304,7 +333,7 @@ impl Answer {
         }
         let words = words(&chunk).to_owned();
         self.usage = chunk.usage.or(self.usage.take());
-        (!words.is_empty()).then_some(AnswerEvent::Words(words))
+        (!words.is_empty()).then_some(Step::Event(AnswerEvent::Words(words)))
     }
 
     fn fail_mid_answer(&mut self, turn: &Turn, error: &ClientError) -> AnswerEvent {

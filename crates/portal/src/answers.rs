@@ -2,28 +2,35 @@
 //!
 //! * [`Answer`] keeps every event of one answer under its number. Any number of listeners read on from wherever they are:
 //!   a reload, a second tab, a phone that lost the Wi-Fi.
-//! * [`Answers`] has them by name. An answer is told to nobody but the member who asked.
+//! * [`Answers`] has them by name. An answer is told to nobody but the member who asked. It looks at a question by the
+//!   community's rules before any engine does.
+//! * `allowed` answers the questions that a moderator let through.
 //!
 //! What is kept is in memory only, for [`Patience::kept_answer`] after the end, and bounded: in events and bytes for one
 //! answer, in number for one member and in all. An answer that nobody listens to is stopped after
 //! [`Patience::nobody_listens`], so a box does not write for phones that went home.
 
+mod allowed;
 mod book;
 mod listener;
+mod quiet;
 
 use std::sync::Arc;
 
-use banyan_openai::ChatRequest;
-use futures_util::StreamExt;
+use banyan_assembly::answers::{AnswerAction, Turn};
+use banyan_openai::{ChatRequest, FinishReason};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use self::book::Book;
 pub(crate) use self::listener::{Answer, Listener, Owners};
+pub(crate) use self::quiet::{Quiet, Said};
 use crate::Patience;
-use crate::answer::{AnswerEvent, Failure, Notice, answer};
+use crate::answer::{AnswerEvent, AnswerLog, Context, Failure, Notice, Obeying, Records, Saying, answer};
 use crate::engines::Engines;
-use crate::pages::conversation::Conversation;
-use crate::queue::{Ask, Class, Member, Refusal, Turns};
+use crate::moderation::{Effective, Verdict};
+use crate::pages::conversation::{Conversation, Speaker};
+use crate::queue::{Ask, Class, Member, Turns};
 
 /// What was asked, as far as a page needs it to show the answer again.
 #[derive(Debug, Clone)]
@@ -47,16 +54,47 @@ pub(crate) struct Answers {
     book: Arc<Book>,
     turns: Turns,
     engines: Engines,
+    records: Records,
     patience: Patience,
+    /// A moderator let a question through.
+    allowed: Arc<Notify>,
 }
 
 impl Answers {
-    pub(crate) fn new(turns: Turns, engines: Engines, patience: Patience) -> Self {
-        Self { book: Arc::new(Book::default()), turns, engines, patience }
+    pub(crate) fn new(turns: Turns, engines: Engines, records: Records, patience: Patience) -> Self {
+        Self { book: Arc::new(Book::default()), turns, engines, records, patience, allowed: Arc::default() }
     }
 
-    /// Takes a question into the queue; its first standing is there when this returns. Needs a runtime.
-    pub(crate) fn begin(&self, question: Question) -> Result<Arc<Answer>, Refusal> {
+    /// Looks at a question by the community's rules, and takes it into the queue; its first standing is there when this
+    /// returns. Where the rules give the answer, no engine is asked. Needs a runtime.
+    pub(crate) async fn begin(&self, question: Question, effective: Arc<Effective>) -> Result<Arc<Answer>, Failure> {
+        let mut log = AnswerLog::new();
+        let verdict = effective.judge(&question.asked.question, self.engines.own(), &mut log).await;
+        let context = context(&question);
+        match verdict {
+            Verdict::Ask { warn } => self.ask(question, effective, context, log, warn),
+            Verdict::Say(saying, action) => {
+                self.turns.charge(question.owners.counted())?;
+                log.came_to(action);
+                Ok(self.say(question, effective, log, saying))
+            }
+            Verdict::Hold => {
+                self.turns.charge(question.owners.counted())?;
+                self.records.hold(context.held(log.rules(), None)).await?;
+                log.came_to(AnswerAction::Held);
+                Ok(self.say(question, effective, log, Saying::Held))
+            }
+        }
+    }
+
+    fn ask(
+        &self,
+        question: Question,
+        effective: Arc<Effective>,
+        context: Context,
+        mut log: AnswerLog,
+        warn: bool,
+    ) -> Result<Arc<Answer>, Failure> {
         let Question { owners, asked, request, class, deadline } = question;
         let ask = Ask { member: owners.counted().clone(), class, deadline };
         let mut ticket = self.turns.enter(&ask)?;
@@ -65,10 +103,31 @@ impl Answers {
         if ticket.declined() {
             kept.push(AnswerEvent::Notice(Notice::NotUrgent));
         }
+        if warn {
+            log.came_to(AnswerAction::Warned);
+            kept.push(AnswerEvent::Warning);
+        }
         self.book.add(kept.clone());
-        let events = answer(self.engines.clone(), ticket, request, self.patience.clone());
-        tokio::spawn(write(kept.clone(), events, self.book.clone(), self.patience.clone()));
+        let steps = answer(self.engines.clone(), ticket, effective.prepare(request), self.patience.clone());
+        let engine = self.engines.own().clone();
+        let obeying = Obeying::new(steps, effective, engine, self.records.clone(), context, log);
+        tokio::spawn(write(kept.clone(), obeying, self.book.clone(), self.patience.clone()));
         Ok(kept)
+    }
+
+    /// An answer that the box gives itself.
+    fn say(&self, question: Question, effective: Arc<Effective>, log: AnswerLog, saying: Saying) -> Arc<Answer> {
+        let kept = Answer::new(question.owners, question.asked);
+        kept.push(AnswerEvent::Said(saying));
+        self.book.add(kept.clone());
+        let (said, book, records, patience) =
+            (kept.clone(), self.book.clone(), self.records.clone(), self.patience.clone());
+        tokio::spawn(async move {
+            let audit = records.write_down(&log, &effective).await;
+            said.push(AnswerEvent::Done { finish_reason: FinishReason::ContentFilter, usage: None, audit });
+            keep_for_a_while(&said, &book, &patience).await;
+        });
+        kept
     }
 
     /// An answer by its name; none when there is no such, or it is another member's.
@@ -82,35 +141,48 @@ impl Answers {
     }
 }
 
+fn context(question: &Question) -> Context {
+    let turn = |turn: &crate::pages::conversation::Turn| Turn {
+        role: if turn.role == Speaker::User { "user".into() } else { "assistant".into() },
+        content: turn.content.clone(),
+    };
+    Context {
+        owner: question.owners.lasting(),
+        earlier: question.asked.conversation.turns().iter().map(turn).collect(),
+        question: question.asked.question.clone(),
+    }
+}
+
 /// Writes one answer down until it ends or is not wanted any more, and keeps it for a while.
-async fn write(
-    kept: Arc<Answer>,
-    events: impl futures_util::Stream<Item = AnswerEvent>,
-    book: Arc<Book>,
-    patience: Patience,
-) {
-    {
-        // Dropped before the rest of this function: that frees the engine's place.
-        let mut events = std::pin::pin!(events);
-        loop {
-            let event = tokio::select! {
-                biased;
-                () = kept.unwanted(patience.nobody_listens) => AnswerEvent::Stopped,
-                event = events.next() => match event {
-                    Some(event) if kept.has_room() => event,
-                    Some(_) => AnswerEvent::Failed(Failure::endless()),
-                    None => break,
-                },
-            };
-            let is_last = event.is_last();
-            kept.push(event);
-            if is_last {
-                break;
-            }
+async fn write(kept: Arc<Answer>, mut obeying: Obeying, book: Arc<Book>, patience: Patience) {
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = kept.unwanted(patience.nobody_listens) => None,
+            event = obeying.next() => match event {
+                Some(event) if event.is_last() || kept.has_room() => Some(event),
+                Some(_) => Some(AnswerEvent::Failed(Failure::endless())),
+                None => break,
+            },
+        };
+        let event = match event {
+            Some(event) => event,
+            None => obeying.stop().await,
+        };
+        let is_last = event.is_last();
+        kept.push(event);
+        if is_last {
+            break;
         }
     }
+    // That frees the engine's place.
+    drop(obeying);
+    keep_for_a_while(&kept, &book, &patience).await;
+}
+
+async fn keep_for_a_while(kept: &Answer, book: &Book, patience: &Patience) {
     kept.end();
-    book.ended(&kept);
+    book.ended(kept);
     sleep(patience.kept_answer).await;
-    book.forget(&kept);
+    book.forget(kept);
 }

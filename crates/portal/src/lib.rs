@@ -7,13 +7,17 @@
 //! * A question waits for its turn in `queue`; `engines` knows who can answer. One goes through `answer`: it waits for an
 //!   engine that restarts, and goes to another before the first word. `answers` keeps what was said, so that a reload or
 //!   a lost connection goes on where it was.
+//! * `community` is who is signed in and what they may; the rules and the memory behind it are `banyan_assembly`'s.
+//!   Without an assembly ([`PortalConfig::assembly`]) there are no members, and whoever can reach the portal may ask.
+//! * `moderation` is the policy in force in the way of every question and answer; each answer leaves an entry in the
+//!   ledger that says by what it was made.
 //!
 //! Promises: every answer carries a content security policy that lets nothing run but this box's own files; nothing
 //! that a member or a model wrote becomes markup; nobody
 //! reads another's answer, and one that nobody listens to is stopped; a panic is a page in words.
 //!
-//! Deliberately absent: the model (it is another process, reached through a Unix socket), TLS, sessions and rights
-//! (they come with governance), and any log of what was asked.
+//! Deliberately absent: the model (it is another process, reached through a Unix socket), TLS, and any log of what was
+//! asked.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -31,10 +35,12 @@ mod answers;
 mod api;
 mod assets;
 mod body;
+mod community;
 mod engines;
 mod guard;
 mod keys;
 mod language;
+mod moderation;
 mod pages;
 mod portal;
 mod queue;

@@ -1,6 +1,6 @@
 //! The portal itself: its settings, its parts, and which address leads where.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use banyan_assembly::Assembly;
 use banyan_openai::{Client, Health};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use rand::Rng as _;
@@ -19,17 +20,18 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::Patience;
+use crate::answer::{Patience, Records};
 use crate::answers::Answers;
 use crate::assets::Assets;
 use crate::engines::{EngineSpec, EngineView, Engines};
 use crate::guard::guard;
 use crate::keys::ApiKeys;
-use crate::pages::{Pages, answer, chat, refused, status};
+use crate::moderation::{Effectives, follow, queue_under};
+use crate::pages::{Pages, answer, chat, refused, status, why};
 use crate::queue::{Member, QueueSettings, Turns};
 use crate::serve::Limits;
 use crate::visit::Visit;
-use crate::{api, v1};
+use crate::{api, community, v1};
 
 /// How long a page waits to learn how the engine is. A page without that is better than one that does not come.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -56,6 +58,10 @@ pub struct PortalConfig {
     pub patience: Patience,
     /// How turns are given out.
     pub queue: QueueSettings,
+    /// The community; absent: a portal without members and decisions, where whoever can reach it may ask.
+    pub assembly: Option<Assembly>,
+    /// Why the community's store cannot be opened. Then nobody is answered, and every page says so.
+    pub trouble: Option<String>,
 }
 
 impl PortalConfig {
@@ -70,6 +76,8 @@ impl PortalConfig {
             limits: Limits::default(),
             patience: Patience::default(),
             queue: QueueSettings::default(),
+            assembly: None,
+            trouble: None,
         }
     }
 }
@@ -85,6 +93,8 @@ struct Parts {
     engines: Engines,
     turns: Turns,
     answers: Answers,
+    records: Records,
+    effectives: Effectives,
     /// Makes names of members that engines see, and nobody else can make again.
     secret: [u8; 32],
     keys: ApiKeys,
@@ -100,14 +110,19 @@ impl Portal {
         let own = EngineSpec::own(&config.engine_socket);
         let specs = std::iter::once(own).chain(config.engines.iter().cloned()).collect();
         let engines = Engines::new(specs, &config.patience);
-        let turns = Turns::new(config.queue.clone(), engines.clone());
+        let in_force = config.assembly.as_ref().map(Assembly::in_force).unwrap_or_default();
+        let queue = queue_under(&config.queue, &in_force, community::now());
+        let turns = Turns::new(queue, engines.clone());
+        let records = Records::new(config.assembly.clone(), engines.clone());
         let parts = Parts {
-            answers: Answers::new(turns.clone(), engines.clone(), config.patience.clone()),
+            answers: Answers::new(turns.clone(), engines.clone(), records.clone(), config.patience.clone()),
+            records,
+            effectives: Effectives::new(config.assembly.clone()),
             engines,
             turns,
             secret: rand::rng().random(),
             keys: ApiKeys::new(&config.data_dir),
-            pages: Pages::new(&config.community_name, &assets),
+            pages: Pages::new(&config.community_name, &assets, config.assembly.clone()),
             assets,
             config,
         };
@@ -116,12 +131,16 @@ impl Portal {
 
     /// Which address leads where, with everything that each request passes.
     pub fn router(&self) -> Router {
+        if self.parts.config.trouble.is_some() {
+            return self.router_in_trouble();
+        }
         let (documented, _) = documented().split_for_parts();
         documented
             .route("/", get(chat::home))
             .route("/chat", get(chat::reload).post(chat::ask))
             .route("/chat/{answer}", get(answer::show))
             .route("/chat/{answer}/stop", post(answer::stop))
+            .route("/why/{entry}", get(why::show))
             .route("/status", get(status::status))
             .route("/healthz", get(async || "ok\n"))
             .route("/api/openapi.json", get(api::openapi))
@@ -133,6 +152,22 @@ impl Portal {
             .with_state(self.clone())
     }
 
+    /// Without the community's store its rules are not known: every address says what is wrong.
+    fn router_in_trouble(&self) -> Router {
+        Router::new()
+            .route("/healthz", get(async || "ok\n"))
+            .route("/assets/{*path}", get(asset))
+            .route("/icon.svg", get(icon))
+            .fallback(refused::in_trouble)
+            .layer(from_fn_with_state(self.clone(), guard))
+            .with_state(self.clone())
+    }
+
+    /// Why the community's store cannot be opened.
+    pub(crate) fn trouble(&self) -> &str {
+        self.parts.config.trouble.as_deref().unwrap_or_default()
+    }
+
     /// How the engine is, when it says so at once.
     pub(crate) async fn health_at_a_glance(&self) -> Option<Health> {
         timeout(GLANCE, self.engine().health()).await.ok()?.ok()
@@ -142,6 +177,11 @@ impl Portal {
     pub(crate) fn spawn_watch(&self) {
         self.parts.engines.spawn_watch();
         self.parts.turns.spawn_watch();
+        if let Some(assembly) = self.maybe_assembly() {
+            let (turns, answers) = (self.turns().clone(), self.answers().clone());
+            tokio::spawn(follow(assembly.clone(), self.parts.config.queue.clone(), turns, answers));
+            self.answers().spawn_desk(assembly.clone(), self.effectives().clone());
+        }
     }
 
     /// The box's own engine.
@@ -167,8 +207,14 @@ impl Portal {
         &self.parts.answers
     }
 
-    pub(crate) fn queue_settings(&self) -> &QueueSettings {
-        &self.parts.config.queue
+    /// What holds for answers.
+    pub(crate) fn effectives(&self) -> &Effectives {
+        &self.parts.effectives
+    }
+
+    /// Where answers are written down.
+    pub(crate) fn records(&self) -> &Records {
+        &self.parts.records
     }
 
     /// Under which name the engine may keep what it computed of a member's text. Another member cannot make it, so how
@@ -195,6 +241,20 @@ impl Portal {
 
     pub(crate) fn patience(&self) -> &Patience {
         &self.parts.config.patience
+    }
+
+    /// The community, if there can be one.
+    pub(crate) fn maybe_assembly(&self) -> Option<&Assembly> {
+        self.parts.config.assembly.as_ref()
+    }
+
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.parts.config.data_dir
+    }
+
+    /// What the community calls its box in the settings.
+    pub(crate) fn community_name(&self) -> &str {
+        &self.parts.config.community_name
     }
 
     pub(crate) fn public_url(&self) -> Option<&str> {
@@ -232,12 +292,62 @@ fn documented() -> OpenApiRouter<Portal> {
         .routes(routes!(api::chat))
         .routes(routes!(api::resume, api::stop))
         .routes(routes!(api::status))
+        .routes(routes!(api::audit::audit))
+        .routes(routes!(api::held::own))
+        .routes(routes!(api::held::settle))
+        .routes(routes!(api::history::list))
+        .routes(routes!(api::history::read, api::history::keep, api::history::forget))
+        .routes(routes!(api::trial::try_policy))
         .routes(routes!(v1::chat_completions))
         .routes(routes!(v1::completions))
         .routes(routes!(v1::embeddings))
         .routes(routes!(v1::rerank))
         .routes(routes!(v1::models))
         .routes(routes!(v1::model))
+        // Members, sessions, roles, conduct.
+        .routes(routes!(community::me))
+        .routes(routes!(community::founding, community::found))
+        .routes(routes!(community::join))
+        .routes(routes!(community::sign_in))
+        .routes(routes!(community::sign_out))
+        .routes(routes!(community::change_secret))
+        .routes(routes!(community::leave))
+        .routes(routes!(community::reset))
+        .routes(routes!(community::invitations, community::invite))
+        .routes(routes!(community::withdraw_invitation))
+        .routes(routes!(community::members))
+        .routes(routes!(community::allow_reset))
+        .routes(routes!(community::roles))
+        .routes(routes!(community::report))
+        .routes(routes!(community::moderation))
+        .routes(routes!(community::settle_case))
+        .routes(routes!(community::cases))
+        .routes(routes!(community::appeal))
+        .routes(routes!(community::mediation))
+        .routes(routes!(community::outcome))
+        .routes(routes!(community::agree))
+        .routes(routes!(community::close_case))
+        .routes(routes!(community::emergencies, community::ask_emergency))
+        .routes(routes!(community::agree_to_emergency))
+        // Proposals, votes, policies, the ledger.
+        .routes(routes!(community::proposals, community::propose))
+        .routes(routes!(community::proposal, community::amend))
+        .routes(routes!(community::submit))
+        .routes(routes!(community::open))
+        .routes(routes!(community::withdraw))
+        .routes(routes!(community::comment))
+        .routes(routes!(community::held_comments))
+        .routes(routes!(community::settle_comment, community::erase_comment))
+        .routes(routes!(community::vote, community::take_back_vote))
+        .routes(routes!(community::issue_paper_codes))
+        .routes(routes!(community::cast_paper_ballot))
+        .routes(routes!(community::delegations, community::delegate, community::end_delegation))
+        .routes(routes!(community::policy))
+        .routes(routes!(community::policy_history))
+        .routes(routes!(community::constitution))
+        .routes(routes!(community::ledger))
+        .routes(routes!(community::verify_ledger))
+        .routes(routes!(community::export_ledger))
 }
 
 #[derive(OpenApi)]
@@ -247,6 +357,8 @@ fn documented() -> OpenApiRouter<Portal> {
     modifiers(&ApiKeyScheme),
     tags(
         (name = "app", description = "The web app's"),
+        (name = "people", description = "Members, sessions, roles, and what happens between people"),
+        (name = "decide", description = "Proposals, votes, delegations, what is in force, and the ledger"),
         (name = "openai", description = "OpenAI-compatible, with a key of this box"),
     )
 )]

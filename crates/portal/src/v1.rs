@@ -2,9 +2,12 @@
 //!
 //! Chat and completions wait for their turn in the same queue as members' questions, each key as one member, and go to
 //! whichever engine is free; when that one fails before its first byte, to another. Everything else goes to the box's own
-//! engine at once, as it is. Answers are streamed through; a client that goes away leaves the queue, or cancels its
+//! engine at once, as it is. Where a community was founded, its policy holds for programs as for members: see `rules` and
+//! `governed`. Answers are streamed through; a client that goes away leaves the queue, or cancels its
 //! generation. CORS is off: a key does not belong into a web page.
 
+mod governed;
+mod rules;
 mod turn;
 
 use axum::Extension;

@@ -35,6 +35,21 @@ impl Owners {
         &self.counted
     }
 
+    /// By what a held text is found again by the one who asked; empty when there is nothing that lasts. An address may be
+    /// another person's tomorrow, and a cookie is stored as its fingerprint only.
+    pub(crate) fn lasting(&self) -> String {
+        let name = self.given.as_ref().unwrap_or(&self.counted);
+        if !name.is_guest() {
+            return name.name().to_owned();
+        }
+        if name.is_address() {
+            return String::new();
+        }
+        let print =
+            blake3::Hash::from(blake3::derive_key("banyan guest of a held text v1", name.name().as_bytes()));
+        format!("guest:{}", print.to_hex())
+    }
+
     pub(super) fn include(&self, member: &Member) -> bool {
         self.counted == *member || self.given.as_ref() == Some(member)
     }
@@ -56,6 +71,17 @@ pub(crate) struct Answer {
 struct Log {
     events: Vec<AnswerEvent>,
     bytes: usize,
+}
+
+impl Log {
+    /// Nobody who comes later gets the words that were said so far; the events keep their numbers.
+    fn withdraw(&mut self) {
+        for event in &mut self.events {
+            if let AnswerEvent::Words(words) = event {
+                words.clear();
+            }
+        }
+    }
 }
 
 /// How many listen, and since when it has been so.
@@ -104,8 +130,10 @@ impl Answer {
 
     pub(super) fn push(&self, event: AnswerEvent) {
         let mut log = self.log();
-        if let AnswerEvent::Words(words) = &event {
-            log.bytes += words.len();
+        match &event {
+            AnswerEvent::Words(words) => log.bytes += words.len(),
+            AnswerEvent::Replaced(_) => log.withdraw(),
+            _ => {}
         }
         log.events.push(event);
         let count = log.events.len();

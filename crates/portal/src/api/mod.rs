@@ -1,14 +1,22 @@
 //! The web app's API: `/api/chat`, `/api/status` and the description of all APIs.
 
+pub(crate) mod audit;
+pub(crate) mod held;
+pub(crate) mod history;
 mod stream;
+pub(crate) mod trial;
 mod types;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use banyan_assembly::Assembly;
+use banyan_governance::Permission;
+use banyan_governance::constitution::EmergencyPower;
 use banyan_openai::{ApiError, ErrorBody, HealthStatus};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 
@@ -18,6 +26,7 @@ pub(crate) use self::types::{
 };
 use crate::answer::{Failure, seconds};
 use crate::answers::{Answer, Asked, Question};
+use crate::community::now;
 use crate::engines::{self, EngineView};
 use crate::language::Language;
 use crate::pages::chat::MAX_QUESTION;
@@ -45,7 +54,8 @@ pub(crate) const MAX_ANSWER_TOKENS: u32 = 1024;
     responses(
         (status = 200, description = "The events of the answer", content_type = "text/event-stream", body = ChatEvent),
         (status = 400, description = "The request makes no sense", body = ErrorBody),
-        (status = 403, description = "Sent by another site's page", body = ErrorBody),
+        (status = 401, description = "Members only may ask, and nobody is signed in", body = ErrorBody),
+        (status = 403, description = "Sent by another site's page, or by somebody who may not ask", body = ErrorBody),
         (status = 413, description = "The request is too large", body = ErrorBody),
     )
 )]
@@ -64,9 +74,10 @@ pub(crate) async fn chat(
         Err(error) => return error.to_response().map(Body::new),
     };
     let alone = question.asked.conversation.is_empty();
-    match portal.begin(question) {
+    match portal.begin(&visit, question).await {
         Ok(answer) => stream::events(portal.clone(), visit, &answer, None),
-        Err(refusal) => stream::refusal(&visit, refusal.into(), alone),
+        Err(failure) if failure.is_about_rights() => stream::barred(&failure).to_response().map(Body::new),
+        Err(failure) => stream::refusal(&visit, failure, alone),
     }
 }
 
@@ -154,7 +165,7 @@ pub(crate) async fn status(State(portal): State<Portal>) -> Json<Status> {
         running: overview.running,
         places: overview.places,
         expected_s: overview.expected.map(seconds),
-        urgent_allowed: portal.queue_settings().classes.crisis.members_may,
+        urgent_allowed: portal.turns().members_may_urge(),
     };
     let engines = portal.engines().views().into_iter().map(places).collect();
     let languages = Language::ALL.iter().map(|language| language.code().to_owned()).collect();
@@ -178,13 +189,30 @@ pub(crate) async fn openapi() -> Response {
 }
 
 impl Portal {
-    /// Takes a member's question into the queue.
-    pub(crate) fn begin(
-        &self,
-        mut question: Question,
-    ) -> Result<std::sync::Arc<Answer>, crate::queue::Refusal> {
+    /// Takes a member's question into the queue, or says at once what the community's rules make of it.
+    pub(crate) async fn begin(&self, visit: &Visit, mut question: Question) -> Result<Arc<Answer>, Failure> {
+        self.may_ask(visit)?;
         question.request.cache_salt = Some(self.cache_salt(question.owners.counted(), ""));
-        self.answers().begin(question)
+        let effective = self.effectives().now()?;
+        self.answers().begin(question, effective).await
+    }
+
+    /// Whether the community lets this visitor ask, at this moment.
+    pub(crate) fn may_ask(&self, visit: &Visit) -> Result<(), Failure> {
+        let in_force = match self.maybe_assembly().map(Assembly::in_force) {
+            Some(in_force) if in_force.is_founded() => in_force,
+            _ => return Ok(()),
+        };
+        if in_force.has_power(EmergencyPower::PauseAnswers, now()) {
+            return Err(Failure::barred(Failure::PAUSED));
+        }
+        let guests = in_force.constitution.as_ref().is_none_or(|constitution| constitution.joining.guests_ask);
+        match &visit.caller {
+            Some(caller) if caller.may(Permission::Ask) => Ok(()),
+            Some(_) => Err(Failure::barred(Failure::NOT_ALLOWED)),
+            None if guests && !in_force.has_power(EmergencyPower::CloseToGuests, now()) => Ok(()),
+            None => Err(Failure::barred(Failure::SIGNED_OUT)),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use banyan_openai::{FinishReason, sse};
+use banyan_openai::{ApiError, FinishReason, sse};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, header};
@@ -17,6 +17,7 @@ use crate::answer::{AnswerEvent, Failure};
 use crate::answers::{Answer, Listener};
 use crate::pages::chat::notice_text;
 use crate::pages::failure::wording;
+use crate::pages::policy::{saying_text, warning_text};
 use crate::visit::Visit;
 
 /// The events after the one with this number; without one, all of them.
@@ -30,6 +31,11 @@ pub(super) fn events(portal: Portal, visit: Visit, answer: &Arc<Answer>, after: 
         Some((Ok::<_, Infallible>(event), events))
     });
     (event_stream(), Body::from_stream(body)).into_response()
+}
+
+/// A question of somebody who may not ask.
+pub(super) fn barred(failure: &Failure) -> ApiError {
+    ApiError::new(failure.status(), "invalid_request_error", Some(&failure.code), failure.detail.as_str())
 }
 
 /// A question that the queue refused.
@@ -78,11 +84,14 @@ impl EventStream {
             AnswerEvent::Queued { place, expected_s } => ChatEvent::Queued { place, expected_s },
             AnswerEvent::Words(text) => ChatEvent::Token { text },
             AnswerEvent::Notice(notice) => ChatEvent::Notice { text: notice_text(notice, &self.visit) },
-            AnswerEvent::Done { finish_reason, usage } => {
-                ChatEvent::Done { finish_reason, usage, stopped: false }
+            AnswerEvent::Said(saying) => ChatEvent::Token { text: saying_text(&saying, &self.visit) },
+            AnswerEvent::Replaced(saying) => ChatEvent::Replaced { text: saying_text(&saying, &self.visit) },
+            AnswerEvent::Warning => ChatEvent::Warning { text: warning_text(&self.visit) },
+            AnswerEvent::Done { finish_reason, usage, audit } => {
+                ChatEvent::Done { finish_reason, usage, stopped: false, audit }
             }
-            AnswerEvent::Stopped => {
-                ChatEvent::Done { finish_reason: FinishReason::Other, usage: None, stopped: true }
+            AnswerEvent::Stopped { audit } => {
+                ChatEvent::Done { finish_reason: FinishReason::Other, usage: None, stopped: true, audit }
             }
             AnswerEvent::Failed(failure) => {
                 let alone = self.listener.answer().asked().conversation.is_empty();

@@ -68,6 +68,10 @@ pub(crate) enum ChatEvent {
     },
     /// Text to add to the answer.
     Token { text: String },
+    /// A rule of the community fired: the answer so far is withdrawn, and this stands in its place.
+    Replaced { text: String },
+    /// A rule of the community says that this answer is to be read with care; not a part of the answer.
+    Warning { text: String },
     /// Something to know while waiting, in the member's language; not a part of the answer.
     Notice { text: String },
     /// The answer is whole.
@@ -79,6 +83,9 @@ pub(crate) enum ChatEvent {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         #[schema(required = false)]
         stopped: bool,
+        /// The ledger entry that says by what it was made, for `/api/audit/{entry}`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        audit: Option<u64>,
     },
     /// There is no answer, or no whole one.
     Error {

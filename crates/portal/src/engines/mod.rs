@@ -169,7 +169,7 @@ impl Engines {
     /// Engines that cannot answer as the model of this name: all but the own one, unless nothing is asked for, or what
     /// members are answered with anyway. Adapters are the own engine's alone.
     pub(crate) fn without(&self, model: &str) -> Vec<EngineId> {
-        let own_model = self.shared.engines.first().and_then(Engine::known).and_then(|known| known.model);
+        let own_model = self.own_model();
         if model.is_empty() || own_model.as_deref() == Some(model) {
             return Vec::new();
         }
@@ -178,6 +178,11 @@ impl Engines {
             .filter(|(_, engine)| engine.model_name().as_deref() != Some(model))
             .map(|(index, _)| EngineId(index))
             .collect()
+    }
+
+    /// What the box's own engine answers as when nothing is asked for.
+    pub(crate) fn own_model(&self) -> Option<String> {
+        self.shared.engines.first().and_then(Engine::known).and_then(|known| known.model)
     }
 
     /// The box's own engine: for embeddings and whatever else only it can do.

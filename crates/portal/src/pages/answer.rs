@@ -16,11 +16,11 @@ use tokio::time::timeout;
 use super::chat::notice_text;
 use super::conversation::{Conversation, Speaker};
 use super::failure::{Remedy, minutes, wording};
+use super::policy::{saying_text, warning_text};
 use super::text::{Paragraphs, paragraphs};
 use crate::Portal;
-use crate::answer::{AnswerEvent, Failure};
+use crate::answer::{AnswerEvent, Failure, Saying};
 use crate::answers::{Asked, Listener};
-use crate::queue::Refusal;
 use crate::visit::Visit;
 
 /// `GET /chat/{answer}`.
@@ -64,18 +64,18 @@ fn gone(portal: &Portal, visit: &Visit) -> Response {
     portal.pages().page(StatusCode::NOT_FOUND, "refused.html", visit, context! { title, text })
 }
 
-/// The page of a question that the queue did not take: with the question, and what can be done.
-pub(super) fn refused(portal: &Portal, visit: &Visit, asked: &Asked, refusal: Refusal) -> Response {
-    let status = match refusal {
-        Refusal::Quota { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Full { .. } | Refusal::TooLongAWait { .. } => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let failure = Failure::from(refusal);
-    let retry_after = HeaderValue::from(failure.retry_after_s.unwrap_or(1));
+/// The page of a question that was not taken: with the question, and what can be done.
+pub(super) fn refused(portal: &Portal, visit: &Visit, asked: &Asked, failure: Failure) -> Response {
+    let status = failure.status();
+    let retry_after = failure.retry_after_s.map(HeaderValue::from);
     let mut page = Page::new(portal.clone(), visit.clone(), asked, None);
     let mut html = page.top();
     page.end(&mut html, &AnswerEvent::Failed(failure));
-    (status, [(header::RETRY_AFTER, retry_after)], Html(html)).into_response()
+    let mut response = (status, Html(html)).into_response();
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
 }
 
 /// The page while it is written. Dropping it (the phone went away, or loads it again) does not end the answer.
@@ -110,7 +110,7 @@ impl AnswerPage {
                 Err(_quiet) => out.push_str("<!-- still here -->\n"),
                 Ok(event) => {
                     // An answer without a last event cannot be; the page ends all the same.
-                    let event = event.map_or(AnswerEvent::Stopped, |(_, event)| event);
+                    let event = event.map_or(AnswerEvent::Stopped { audit: None }, |(_, event)| event);
                     if event.is_last() {
                         self.stage = Stage::Over;
                     }
@@ -176,12 +176,33 @@ impl Page {
                 self.paragraphs.push(&words, out);
                 self.answer.push_str(&words);
             }
+            AnswerEvent::Said(saying) => {
+                let words = saying_text(&saying, &self.visit);
+                self.paragraphs.push(&words, out);
+                self.answer.push_str(&words);
+            }
+            AnswerEvent::Replaced(saying) => self.replace(&saying, out),
+            AnswerEvent::Warning => {
+                self.paragraphs.end(out);
+                note("warning", &warning_text(&self.visit), out);
+            }
             AnswerEvent::Queued { place, expected_s } => {
                 note("queue", &standing_text(place, expected_s, &self.visit), out);
             }
             AnswerEvent::Notice(notice) => note("notice", &notice_text(notice, &self.visit), out),
             event => self.end(out, &event),
         }
+    }
+
+    /// Words that a browser has cannot be taken back by a page that is still coming; loaded again, it comes without them.
+    fn replace(&mut self, saying: &Saying, out: &mut String) {
+        self.paragraphs.end(out);
+        let words = saying_text(saying, &self.visit);
+        if !std::mem::take(&mut self.answer).is_empty() {
+            out.push_str("<meta http-equiv=\"refresh\" content=\"0\">\n");
+        }
+        self.paragraphs.push(&words, out);
+        self.answer = words;
     }
 
     fn end(&mut self, out: &mut String, event: &AnswerEvent) {
@@ -192,7 +213,7 @@ impl Page {
         let mut failed = None;
         match event {
             AnswerEvent::Failed(failure) => failed = Some(self.failure(failure, alone)),
-            AnswerEvent::Stopped => note = Some("page.chat.stopped"),
+            AnswerEvent::Stopped { .. } => note = Some("page.chat.stopped"),
             _ if said_nothing => note = Some("page.chat.empty"),
             AnswerEvent::Done { finish_reason: FinishReason::Length, .. } => note = Some("page.chat.cut"),
             _ => {}
@@ -201,8 +222,13 @@ impl Page {
             self.conversation.push(self.question.clone(), self.answer.clone());
         }
         let kept = (failed.is_some() || said_nothing).then_some(&self.question);
+        let why = match event {
+            AnswerEvent::Done { audit, .. } | AnswerEvent::Stopped { audit } => *audit,
+            _ => None,
+        };
         let values = context! {
             note,
+            why,
             failure => failed,
             question => kept,
             history => self.conversation.to_field(),

@@ -75,10 +75,10 @@ pub(crate) async fn ask(
         class: Class::Normal,
         deadline: None,
     };
-    match portal.begin(question) {
+    match portal.begin(&visit, question).await {
         // A page of its own, so that a reload shows the answer again instead of asking again.
         Ok(answer) => Redirect::to(&format!("/chat/{}", answer.id())).into_response(),
-        Err(refusal) => answer::refused(&portal, &visit, &asked, refusal),
+        Err(failure) => answer::refused(&portal, &visit, &asked, failure),
     }
 }
 

@@ -58,6 +58,12 @@ pub(crate) fn wording(failure: &Failure, alone: bool) -> Wording {
             ("page.error.wait.what", "page.error.wait.todo", Remedy::Retry)
         }
         Failure::TOO_LONG_A_WAIT => ("page.error.late.what", "page.error.wait.todo", Remedy::Retry),
+        Failure::SIGNED_OUT => ("page.error.signedOut.what", "page.error.signedOut.todo", Remedy::Change),
+        Failure::NOT_ALLOWED => ("page.error.notAllowed.what", "page.error.notAllowed.todo", Remedy::Change),
+        Failure::PAUSED => ("page.error.paused.what", "page.error.paused.todo", Remedy::Retry),
+        Failure::TOO_MANY_HELD => {
+            ("page.error.tooManyHeld.what", "page.error.tooManyHeld.todo", Remedy::Change)
+        }
         ApiError::QUEUE_FULL | Failure::BUSY => {
             ("page.error.busy.what", "page.error.busy.todo", Remedy::Retry)
         }

@@ -6,11 +6,14 @@ pub(crate) mod answer;
 pub(crate) mod chat;
 pub(crate) mod conversation;
 pub(crate) mod failure;
+pub(crate) mod policy;
 pub(crate) mod refused;
 pub(crate) mod status;
 mod text;
+pub(crate) mod why;
 
 use axum::response::{Html, IntoResponse, Response};
+use banyan_assembly::Assembly;
 use http::StatusCode;
 use minijinja::value::merge_maps;
 use minijinja::{Environment, State, Value, context};
@@ -19,7 +22,7 @@ use crate::assets::Assets;
 use crate::language::Language;
 use crate::visit::Visit;
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("top.html", include_str!("../../templates/top.html")),
     ("bottom.html", include_str!("../../templates/bottom.html")),
     ("form.html", include_str!("../../templates/form.html")),
@@ -28,16 +31,19 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("answer_bottom.html", include_str!("../../templates/answer_bottom.html")),
     ("status.html", include_str!("../../templates/status.html")),
     ("refused.html", include_str!("../../templates/refused.html")),
+    ("why.html", include_str!("../../templates/why.html")),
 ];
 
 /// The templates, and what every page has in common.
 pub(crate) struct Pages {
     templates: Environment<'static>,
     common: Value,
+    /// What the community is called once it is founded stands on every page.
+    assembly: Option<Assembly>,
 }
 
 impl Pages {
-    pub(crate) fn new(community: &str, assets: &Assets) -> Self {
+    pub(crate) fn new(community: &str, assets: &Assets, assembly: Option<Assembly>) -> Self {
         let mut templates = Environment::new();
         templates.add_function("t", translate);
         for (name, source) in TEMPLATES {
@@ -57,12 +63,18 @@ impl Pages {
             styles => assets.styles.iter().map(|style| path(style)).collect::<Vec<Value>>(),
             max_question => chat::MAX_QUESTION,
         };
-        Self { templates, common }
+        Self { templates, common, assembly }
     }
 
     /// Writes a page, or a part of one. `values` come before what is common to all.
     pub(crate) fn render(&self, template: &str, language: Language, values: Value) -> String {
-        let values = merge_maps([context! { lang => language.code() }, values, self.common.clone()]);
+        let named = self.assembly.as_ref().map(|assembly| assembly.in_force().community.clone());
+        let named = named.filter(|name| !name.is_empty());
+        let common = match named {
+            Some(community) => merge_maps([self.common.clone(), context! { community }]),
+            None => self.common.clone(),
+        };
+        let values = merge_maps([context! { lang => language.code() }, values, common]);
         let written = self.templates.get_template(template).and_then(|template| template.render(values));
         written.unwrap_or_else(|error| {
             tracing::error!(template, %error, "a page could not be written");

@@ -27,6 +27,25 @@ pub(crate) async fn method_not_allowed(
     portal.refuse(&visit, StatusCode::METHOD_NOT_ALLOWED)
 }
 
+/// The community's store cannot be opened: the page says why, for whoever can help.
+pub(crate) async fn in_trouble(State(portal): State<Portal>, Extension(visit): Extension<Visit>) -> Response {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    match visit.reader {
+        Reader::Person => {
+            let title = visit.language.text("page.trouble.title");
+            let text = visit.language.fill("page.trouble.text", &[("reason", portal.trouble())]);
+            portal.pages().page(status, "refused.html", &visit, context! { title, text })
+        }
+        Reader::App | Reader::Program => {
+            let words = format!(
+                "the box cannot open its store, and answers nobody until it can: {}",
+                portal.trouble()
+            );
+            ApiError::new(status, "server_error", Some("store_unusable"), words).to_response().map(Body::new)
+        }
+    }
+}
+
 impl Portal {
     /// The answer to a request that was refused with this status.
     pub(crate) fn refuse(&self, visit: &Visit, status: StatusCode) -> Response {

@@ -84,6 +84,28 @@ impl FairQueue {
         }
     }
 
+    /// Goes by other settings from now on. What waits keeps its place; weights and quotas hold for the next turn.
+    pub(crate) fn set(&mut self, settings: QueueSettings) {
+        for lane in &mut self.lanes {
+            lane.weigh_anew(|member| (settings.weights.of(member), settings.quotas.of(member).running));
+        }
+        self.settings = settings;
+    }
+
+    /// What it goes by.
+    pub(crate) fn settings(&self) -> &QueueSettings {
+        &self.settings
+    }
+
+    /// Counts a question that is answered without an engine: it uses up what a member may ask in an hour.
+    pub(crate) fn charge(&mut self, now: Duration, member: &Member) -> Result<(), Refusal> {
+        self.forget_the_quiet(now);
+        let Some(rate) = self.settings.quotas.of(member).per_hour else { return Ok(()) };
+        let tally = self.members.entry(member.clone()).or_default();
+        let bucket = tally.hour.get_or_insert_with(|| Bucket::full(rate, now));
+        bucket.take(rate, now).map_err(|retry_after| Refusal::Quota { retry_after })
+    }
+
     /// How many wait.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()

@@ -89,6 +89,15 @@ impl Lane {
         }
     }
 
+    /// Other settings: each seat's weight, and the most answers it may have running.
+    pub(super) fn weigh_anew(&mut self, of: impl Fn(&Member) -> (f64, u32)) {
+        for seat in &mut self.ring {
+            (seat.weight, seat.most_running) = of(&seat.member);
+            // What was saved up under a larger weight is not spent under a smaller one.
+            seat.credit = seat.credit.min(seat.weight.max(1.0));
+        }
+    }
+
     /// Whether somebody here could begin.
     pub(super) fn can_begin(&self) -> bool {
         self.ring.iter().any(Seat::may_begin)

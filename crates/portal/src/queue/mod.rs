@@ -14,6 +14,7 @@ mod estimate;
 mod fair;
 mod lane;
 mod member;
+mod policy;
 mod settings;
 #[cfg(test)]
 mod tests;

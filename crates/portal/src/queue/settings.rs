@@ -26,13 +26,15 @@ pub struct QueueSettings {
 pub struct Weights {
     /// For whoever is not named below.
     pub others: f64,
+    /// For whoever is not signed in; absent means the same as for others.
+    pub guests: Option<f64>,
     /// By the name that [`Quotas::by_name`] goes by too.
     pub by_name: BTreeMap<String, f64>,
 }
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { others: 1.0, by_name: BTreeMap::new() }
+        Self { others: 1.0, guests: None, by_name: BTreeMap::new() }
     }
 }
 
@@ -42,7 +44,8 @@ impl Weights {
     pub const RANGE: [f64; 2] = [0.1, 10.0];
 
     pub(super) fn of(&self, member: &Member) -> f64 {
-        let weight = *self.by_name.get(member.name()).unwrap_or(&self.others);
+        let others = self.guests.filter(|_| member.is_guest()).unwrap_or(self.others);
+        let weight = *self.by_name.get(member.name()).unwrap_or(&others);
         let [least, most] = Self::RANGE;
         if weight.is_finite() { weight.clamp(least, most) } else { 1.0 }
     }
@@ -54,6 +57,8 @@ impl Weights {
 pub struct Quotas {
     /// For each person.
     pub members: Quota,
+    /// For each person who is not signed in; absent means the same as for members.
+    pub guests: Option<Quota>,
     /// For each API key: behind one stand the people of a whole platform.
     pub programs: Quota,
     /// By name, such as `key:bookkeeping`.
@@ -64,6 +69,7 @@ impl Default for Quotas {
     fn default() -> Self {
         Self {
             members: Quota { waiting: 8, running: 4, per_hour: None },
+            guests: None,
             programs: Quota { waiting: 256, running: 256, per_hour: None },
             by_name: BTreeMap::new(),
         }
@@ -72,7 +78,11 @@ impl Default for Quotas {
 
 impl Quotas {
     pub(super) fn of(&self, member: &Member) -> &Quota {
-        let others = if member.is_program() { &self.programs } else { &self.members };
+        let others = match &self.guests {
+            _ if member.is_program() => &self.programs,
+            Some(guests) if member.is_guest() => guests,
+            _ => &self.members,
+        };
         self.by_name.get(member.name()).unwrap_or(others)
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Turn {
     id: TicketId,
     /// None while its engine is away.
     lease: Option<Lease>,
+    /// Engines that cannot answer as what was asked for.
+    unfit: Vec<EngineId>,
     /// Engines that failed this turn, each as often as it did.
     tried: Vec<EngineId>,
     worked: bool,
@@ -37,7 +39,15 @@ pub(crate) struct Turn {
 
 impl Turn {
     pub(super) fn new(shared: Arc<Shared>, id: TicketId, lease: Lease) -> Self {
-        Self { shared, id, lease: Some(lease), tried: Vec::new(), worked: false, keeps_place: false }
+        Self {
+            shared,
+            id,
+            lease: Some(lease),
+            unfit: Vec::new(),
+            tried: Vec::new(),
+            worked: false,
+            keeps_place: false,
+        }
     }
 
     /// The engine to ask.
@@ -58,7 +68,7 @@ impl Turn {
         let Some(lease) = &self.lease else { return AfterFailure::Over };
         let (id, another_may) = (lease.id(), lease.failed(error));
         self.tried.push(id);
-        if another_may && let Some(lease) = self.shared.engines.lease(&self.tried) {
+        if another_may && let Some(lease) = self.shared.engines.lease(&self.avoided(&self.tried)) {
             self.lease = Some(lease);
             self.shared.dispatch();
             return AfterFailure::Moved;
@@ -68,7 +78,7 @@ impl Turn {
             self.tried.extend([id; ASKED_AT_MOST - 1]);
         }
         // Another that is full now has room soon.
-        let another_will = another_may && self.shared.engines.is_any_ready(&self.tried);
+        let another_will = another_may && self.shared.engines.is_any_ready(&self.avoided(&self.tried));
         if !another_will && self.asked(id) >= ASKED_AT_MOST {
             return AfterFailure::Over;
         }
@@ -81,7 +91,7 @@ impl Turn {
     pub(crate) fn returns(&mut self) -> bool {
         let worn: Vec<EngineId> =
             self.tried.iter().copied().filter(|id| self.asked(*id) >= ASKED_AT_MOST).collect();
-        let Some(lease) = self.shared.engines.lease(&worn) else { return false };
+        let Some(lease) = self.shared.engines.lease(&self.avoided(&worn)) else { return false };
         self.lease = Some(lease);
         self.keep_place(false);
         true
@@ -89,6 +99,7 @@ impl Turn {
 
     /// Changes to an engine that is not to be avoided, and waits for one if need be; the turn stays.
     pub(crate) async fn avoids(&mut self, avoid: &[EngineId]) {
+        self.unfit = avoid.to_vec();
         while self.lease.as_ref().is_none_or(|lease| avoid.contains(&lease.id())) {
             let changed = self.shared.engines.changed();
             match self.shared.engines.lease(avoid) {
@@ -101,6 +112,10 @@ impl Turn {
                 }
             }
         }
+    }
+
+    fn avoided(&self, also: &[EngineId]) -> Vec<EngineId> {
+        self.unfit.iter().chain(also).copied().collect()
     }
 
     fn keep_place(&mut self, keep: bool) {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::ticket::Ticket;
 use super::turn::Turn;
-use super::{Ask, FairQueue, Places, QueueSettings, Refusal, Standing, TicketId};
+use super::{Ask, FairQueue, Member, Places, QueueSettings, Refusal, Standing, TicketId};
 use crate::engines::Engines;
 
 /// How often those who wait are told anew how long it will take, when nothing else happens.
@@ -91,6 +91,23 @@ impl Turns {
         // The task learns of a deadline that is nearer than what it waits for.
         self.shared.wake.notify_one();
         Ok(Ticket::new(self.shared.clone(), id, class != wished, standing, given))
+    }
+
+    /// Goes by other settings from now on, whoever waits.
+    pub(crate) fn set(&self, settings: QueueSettings) {
+        self.shared.lock().queue.set(settings);
+        self.shared.dispatch();
+    }
+
+    /// Whether a member who says that a question is urgent is heard.
+    pub(crate) fn members_may_urge(&self) -> bool {
+        self.shared.lock().queue.settings().classes.crisis.members_may
+    }
+
+    /// Counts a question that is answered without an engine.
+    pub(crate) fn charge(&self, member: &Member) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.lock().queue.charge(now, member)
     }
 
     pub(crate) fn overview(&self) -> Overview {

@@ -15,6 +15,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Frame, SizeHint};
 use serde_json::{Map, Value};
 
+use super::governed;
+use super::rules::{Governed, Ruled, rule};
 use super::{MAX_BODY, Refused, authorize, keep_private};
 use crate::answer::seconds;
 use crate::engines::Lease;
@@ -43,13 +45,19 @@ async fn try_take(portal: &Portal, request: Request<Body>) -> Result<Response, R
         .await
         .map_err(Refused::Body)?;
     let member = Member::key(&name);
-    let wanted = read(&body, |own| portal.cache_salt(&member, own)).map_err(Refused::Engine)?;
+    let mut wanted = read(&body, |own| portal.cache_salt(&member, own)).map_err(Refused::Engine)?;
     tracing::debug!(key = name, path = parts.uri.path(), "API request");
+    let mut governed =
+        match rule(portal, &member, parts.uri.path(), &mut wanted).await.map_err(Refused::Engine)? {
+            Ruled::Ungoverned => None,
+            Ruled::Asked(governed) => Some(governed),
+            Ruled::Answered(answer) => return Ok(answer),
+        };
 
     if portal.engines().capacity() == 0 {
         // Nobody to wait for: the own engine says itself how it is, or that it is not there.
-        let answer = send(portal.engine(), &parts, &wanted).await;
-        return answer.map(|answer| answer.map(Body::new)).map_err(of_engine);
+        let answer = send(portal.engine(), &parts, &wanted).await.map_err(of_engine)?;
+        return pass_on(portal, answer, None, governed).await;
     }
     let ask = Ask { member, class: Class::Normal, deadline: None };
     let ticket = portal.turns().enter(&ask).map_err(|refusal| Refused::Engine(in_words(refusal)))?;
@@ -59,6 +67,11 @@ async fn try_take(portal: &Portal, request: Request<Body>) -> Result<Response, R
     })?;
     let model = wanted.get("model").and_then(Value::as_str).unwrap_or_default();
     turn.avoids(&portal.engines().without(model)).await;
+    if let Some(governed) = &mut governed {
+        governed.log.turn();
+        // What is compressed cannot be looked at.
+        parts.headers.remove(header::ACCEPT_ENCODING);
+    }
 
     loop {
         let Some(lease) = turn.lease() else {
@@ -69,14 +82,42 @@ async fn try_take(portal: &Portal, request: Request<Body>) -> Result<Response, R
         let (error, refusal) = match attempt(lease, &parts, &wanted).await {
             Ok(Attempt::Answer(answer)) => {
                 turn.works();
-                return Ok(answer.map(|body| Body::new(Passed { body, _turn: turn })));
+                return pass_on(portal, answer, Some(turn), governed).await;
             }
             Ok(Attempt::Refusal(error, refusal)) => (error, Some(refusal)),
             Err(error) => (error, None),
         };
+        if let ClientError::Refused(refusal) = &error
+            && refusal.code() == ApiError::MODEL_NOT_FOUND
+            && let Some(governed) = governed.as_mut().filter(|governed| governed.names_model)
+        {
+            // What was decided on was removed since; the usual model answers, and the audit entry says so.
+            governed.names_model = false;
+            governed.log.skipped(governed.effective.missing_model());
+            wanted.remove("model");
+            continue;
+        }
         // A program waits by asking again; it is told so at once, in the engine's own words where there are some.
         if turn.fails(&error) != AfterFailure::Moved {
             return refusal.ok_or_else(|| of_engine(error));
+        }
+    }
+}
+
+/// Passes an answer on as it is, or under the community's rules.
+async fn pass_on(
+    portal: &Portal,
+    answer: Response<EngineBody>,
+    turn: Option<Turn>,
+    governed: Option<Box<Governed>>,
+) -> Result<Response, Refused> {
+    let governed = governed.filter(|_| answer.status().is_success());
+    match governed {
+        None => Ok(answer.map(|body| Body::new(Passed { body, _turn: turn }))),
+        Some(mut governed) => {
+            governed.log.turn();
+            let (engine, records) = (portal.engine().clone(), portal.records().clone());
+            governed::pass(answer, turn, *governed, engine, records).await.map_err(Refused::Engine)
         }
     }
 }
@@ -88,7 +129,7 @@ fn of_engine(error: ClientError) -> Refused {
     }
 }
 
-fn in_words(refusal: Refusal) -> ApiError {
+pub(super) fn in_words(refusal: Refusal) -> ApiError {
     let (status, kind, code, retry_after) = match refusal {
         Refusal::Quota { retry_after } => {
             (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded", retry_after)
@@ -160,7 +201,7 @@ async fn send(
 /// An engine's answer on its way to the program. The turn lasts as long as it is read.
 struct Passed {
     body: EngineBody,
-    _turn: Turn,
+    _turn: Option<Turn>,
 }
 
 impl hyper::body::Body for Passed {

@@ -65,6 +65,8 @@ pub struct Engine {
     /// What `/health` says; empty: nothing, ever.
     pub health: Arc<Mutex<&'static str>>,
     pub seen: Arc<Mutex<Seen>>,
+    /// Whether it has a model for embeddings.
+    pub encodes: Arc<Mutex<bool>>,
     socket: PathBuf,
     accepting: JoinHandle<()>,
 }
@@ -75,15 +77,24 @@ impl Engine {
         let acts = Arc::new(Mutex::new(acts.into_iter().collect::<VecDeque<Act>>()));
         let health = Arc::new(Mutex::new(READY));
         let seen = Arc::new(Mutex::new(Seen::default()));
+        let encodes = Arc::new(Mutex::new(false));
         let (of_acts, of_health, of_seen) = (acts.clone(), health.clone(), seen.clone());
+        let of_encoding = encodes.clone();
         let accepting = tokio::spawn(async move {
             // Dies with this task.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(converse(stream, of_acts.clone(), of_health.clone(), of_seen.clone()));
+                let encodes = *of_encoding.lock().unwrap();
+                connections.spawn(converse(
+                    stream,
+                    of_acts.clone(),
+                    of_health.clone(),
+                    of_seen.clone(),
+                    encodes,
+                ));
             }
         });
-        Self { acts, health, seen, socket: socket.to_owned(), accepting }
+        Self { acts, health, seen, encodes, socket: socket.to_owned(), accepting }
     }
 
     pub fn die(&self) {
@@ -111,6 +122,7 @@ async fn converse(
     acts: Arc<Mutex<VecDeque<Act>>>,
     health: Arc<Mutex<&'static str>>,
     seen: Arc<Mutex<Seen>>,
+    encodes: bool,
 ) {
     let Some(request) = read_request(&mut stream).await else { return };
     if request.starts_with("GET /health") {
@@ -122,11 +134,36 @@ async fn converse(
         stream.write_all(json(status, body).as_bytes()).await.ok();
         return;
     }
+    if request.starts_with("POST /v1/embeddings") {
+        let answer = if encodes { encoded(&request) } else { json("404 Not Found", NO_ENCODER) };
+        stream.write_all(answer.as_bytes()).await.ok();
+        return;
+    }
     seen.lock().unwrap().questions.push(request);
     let act = acts.lock().unwrap().pop_front().unwrap_or(Act::Say(vec!["Hello", " there."]));
     if perform(&mut stream, act).await.is_err() {
         seen.lock().unwrap().cancelled += 1;
     }
+}
+
+const NO_ENCODER: &str = r#"{"error":{"message":"there is no model for embeddings","type":"invalid_request_error","code":"model_not_found"}}"#;
+
+/// What a text means, to a very simple mind: whether it is about weapons, or about bread.
+fn encoded(request: &str) -> String {
+    let body = request.split_once("\r\n\r\n").unwrap().1;
+    let asked: serde_json::Value = serde_json::from_str(body).unwrap();
+    let vector = |text: &str| {
+        let has = |words: [&str; 3]| f32::from(u8::from(words.iter().any(|word| text.contains(word))));
+        [has(["gun", "rifle", "pistol"]), has(["bread", "loaf", "bake"]), 0.01]
+    };
+    let texts = asked["input"].as_array().unwrap().iter().map(|text| text.as_str().unwrap());
+    let data: Vec<serde_json::Value> = texts
+        .enumerate()
+        .map(|(index, text)| serde_json::json!({ "object": "embedding", "index": index, "embedding": vector(text) }))
+        .collect();
+    let usage = serde_json::json!({ "prompt_tokens": 1, "total_tokens": 1 });
+    let answer = serde_json::json!({ "object": "list", "data": data, "model": "mini", "usage": usage });
+    json("200 OK", &answer.to_string())
 }
 
 /// An error means that the other side closed the connection.
