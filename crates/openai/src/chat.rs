@@ -118,6 +118,7 @@ impl ChatMessage {
 /// Who speaks in a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = OpenAiRole)]
 pub enum Role {
     /// Instructions to the model. Newer clients call it `developer`.
     #[serde(alias = "developer")]

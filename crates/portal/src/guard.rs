@@ -1,5 +1,6 @@
-//! What every request passes, whatever it asks for: a number for the log, the check that a form comes from our own
-//! page, the net under a mistake of ours, and the headers that keep a browser from doing what no page here needs.
+//! What every request passes, whatever it asks for: a number for the log, who is signed in, the check that a form comes
+//! from our own page, the net under a mistake of ours, and the headers that keep a browser from doing what no page here
+//! needs.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -12,6 +13,7 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 
 use crate::Portal;
+use crate::community::session_of;
 use crate::visit::{LANGUAGE_COOKIE, MEMBER_COOKIE, Peer, Reader, Visit};
 
 /// Everything comes from this box, nothing runs inline, nobody frames us.
@@ -39,17 +41,29 @@ const KEEP_COOKIES: u32 = 365 * 24 * 60 * 60;
 pub(crate) async fn guard(State(portal): State<Portal>, mut request: Request<Body>, next: Next) -> Response {
     let started = Instant::now();
     let peer = request.extensions().get::<Peer>().copied();
-    let visit = Visit::new(request.uri(), request.headers(), peer);
+    let mut visit = Visit::new(request.uri(), request.headers(), peer);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = if is_foreign(&method, request.headers(), &visit) {
-        portal.refuse(&visit, StatusCode::FORBIDDEN)
+    let session = if is_foreign(&method, request.headers(), &visit) {
+        Err(StatusCode::FORBIDDEN)
     } else {
-        request.extensions_mut().insert(visit.clone());
-        match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-            Ok(response) => response,
-            Err(_) => {
-                tracing::error!(id = visit.id, %method, path, "a request met a mistake of ours");
-                portal.refuse(&visit, StatusCode::INTERNAL_SERVER_ERROR)
+        session_of(&portal, &visit, &path, request.headers()).await.map_err(|error| {
+            tracing::error!(id = visit.id, %error, "who is signed in could not be looked up");
+            StatusCode::INTERNAL_SERVER_ERROR
+        })
+    };
+    let mut response = match session {
+        Err(status) => portal.refuse(&visit, status),
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                visit = visit.signed_in(caller);
+            }
+            request.extensions_mut().insert(visit.clone());
+            match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+                Ok(response) => response,
+                Err(_) => {
+                    tracing::error!(id = visit.id, %method, path, "a request met a mistake of ours");
+                    portal.refuse(&visit, StatusCode::INTERNAL_SERVER_ERROR)
+                }
             }
         }
     };

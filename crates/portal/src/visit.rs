@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use banyan_assembly::people::Caller;
 use http::{HeaderMap, Uri, header};
 use rand::Rng as _;
 
@@ -30,7 +31,11 @@ pub(crate) struct Visit {
     pub(crate) chose_language: bool,
     /// Whether a person reads the answer, or a program.
     pub(crate) reader: Reader,
-    /// By whom a question counts: by the cookie, without one by the address.
+    /// From which address.
+    pub(crate) address: IpAddr,
+    /// Who is signed in; the guard looks it up.
+    pub(crate) caller: Option<Caller>,
+    /// By whom a question counts: by who is signed in, else by the cookie, without one by the address.
     pub(crate) member: Member,
     /// The value of the cookie that this visit gets, when it has none.
     pub(crate) new_cookie: Option<String>,
@@ -70,9 +75,19 @@ impl Visit {
             language: language.unwrap_or(Language::English),
             chose_language: chosen.is_some(),
             reader,
+            address,
+            caller: None,
             member: known.map_or_else(|| Member::address(address), Member::cookie),
             new_cookie: wants_cookie.then(|| format!("{:032x}", rand::rng().random::<u128>())),
         }
+    }
+
+    /// The same visit, of somebody who is signed in. A guest's cookie is of no use to them.
+    pub(crate) fn signed_in(mut self, caller: Caller) -> Self {
+        self.member = Member::person(caller.member.as_str());
+        self.new_cookie = None;
+        self.caller = Some(caller);
+        self
     }
 
     /// Who may read an answer that is asked for with this visit.
@@ -86,7 +101,7 @@ fn is_member_cookie(value: &str) -> bool {
 }
 
 /// What browsers keep for a year must not carry a cookie.
-fn is_file(path: &str) -> bool {
+pub(crate) fn is_file(path: &str) -> bool {
     path.starts_with("/assets/") || matches!(path, "/icon.svg" | "/healthz")
 }
 
@@ -96,7 +111,7 @@ fn chosen(uri: &Uri) -> Option<Language> {
         .and_then(|(_, value)| Language::from_tag(&value))
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()

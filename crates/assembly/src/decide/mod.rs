@@ -57,7 +57,7 @@ fn refused(error: ProposalError) -> Refusal {
         ProposalError::SameTitle { .. } => {
             Refusal::Invalid { field: "options", code: "options_same", message }
         }
-        ProposalError::MixedTopics { .. } => {
+        ProposalError::MixedTopics { .. } | ProposalError::MixedPeople => {
             Refusal::Invalid { field: "options", code: "options_mixed", message }
         }
         ProposalError::Decision { .. } => {

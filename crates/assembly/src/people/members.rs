@@ -33,12 +33,6 @@ pub(crate) fn name(connection: &Connection, member: &MemberId) -> Result<String,
     found.ok_or_else(|| Refusal::NotFound("member").into())
 }
 
-/// Whether they belong to the community.
-pub(crate) fn belongs(connection: &Connection, member: &MemberId) -> Result<bool, AssemblyError> {
-    let sql = "SELECT 1 FROM members WHERE id = ?1 AND gone IS NULL";
-    Ok(connection.prepare_cached(sql)?.exists([member.as_str()])?)
-}
-
 /// What everybody is or was called, for showing what they did.
 pub(crate) fn names(connection: &Connection) -> Result<BTreeMap<MemberId, String>, AssemblyError> {
     let mut statement = connection.prepare_cached("SELECT id, name FROM members")?;

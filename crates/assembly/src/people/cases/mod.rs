@@ -242,7 +242,7 @@ impl Assembly {
         step: &'static str,
         words: Option<String>,
         now: Time,
-        take: impl FnOnce(&Change<'_>, &mut Case, &MemberId, Time) -> Result<Option<Enactment>, CaseError>
+        take: impl FnOnce(&mut Case, &MemberId, Time) -> Result<Option<Enactment>, CaseError>
         + Send
         + 'static,
     ) -> Result<CaseView, AssemblyError> {

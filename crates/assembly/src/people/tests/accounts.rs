@@ -38,7 +38,7 @@ async fn a_session_expires_and_a_made_up_one_is_nobodys() {
 async fn the_members_key_is_the_same_in_every_session_and_no_other_members() {
     let (the_box, ada) = TestBox::founded().await;
     let ben = the_box.join(&ada, "Ben").await.caller;
-    let elsewhere = the_box.caller("Ben", NOW).await;
+    let elsewhere = the_box.assembly.sign_in("Ben", SECRET, HERE, NOW).await.unwrap().caller;
     assert_eq!(ben.key().as_bytes(), elsewhere.key().as_bytes());
     assert_ne!(ben.key().as_bytes(), ada.key().as_bytes());
     the_box.assembly.change_secret(&ben, SECRET, "three goats", NOW).await.unwrap();

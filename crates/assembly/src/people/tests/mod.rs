@@ -6,6 +6,9 @@ mod emergency;
 mod joining;
 mod roles;
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use banyan_governance::{Decision, MemberId, Role, Time};
 use banyan_identity::SigningKey;
 use banyan_store::{KeySource, Store, StoreKey};
@@ -23,13 +26,16 @@ const HERE: &str = "10.0.0.7";
 struct TestBox {
     assembly: Assembly,
     data: TempDir,
+    /// Tokens of the first session of each member.
+    tokens: Mutex<BTreeMap<String, String>>,
 }
 
 impl TestBox {
     fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let store = Store::open(data.path(), &StoreKey::from_bytes([3; 32]), &rooms()).unwrap();
-        Self { assembly: Assembly::open(store, SigningKey::from_bytes(&[7; 32])).unwrap(), data }
+        let assembly = Assembly::open(store, SigningKey::from_bytes(&[7; 32])).unwrap();
+        Self { assembly, data, tokens: Mutex::default() }
     }
 
     fn setup_code(&self) -> String {
@@ -53,13 +59,16 @@ impl TestBox {
     /// A founded community, and its founder.
     async fn founded() -> (Self, Caller) {
         let new = Self::new();
-        let founder = new.try_found(|_| {}).await.unwrap().sign_in.caller;
-        (new, founder)
+        let founder = new.try_found(|_| {}).await.unwrap().sign_in;
+        new.tokens.lock().unwrap().insert("Ada".into(), founder.token);
+        (new, founder.caller)
     }
 
     async fn join(&self, inviter: &Caller, name: &str) -> SignIn {
         let invitation = self.assembly.invite(inviter, 1, 1, NOW).await.unwrap();
-        self.assembly.join(Some(&invitation.code), name, SECRET, NOW).await.unwrap()
+        let joined = self.assembly.join(Some(&invitation.code), name, SECRET, NOW).await.unwrap();
+        self.tokens.lock().unwrap().insert(name.into(), joined.token.clone());
+        joined
     }
 
     /// Carries out a decision of everybody.
@@ -72,9 +81,10 @@ impl TestBox {
         self.decide(Decision::GrantRole { member: member.clone(), role, days: None }, NOW).await;
     }
 
-    /// Signs in anew, so that the roles are those of this moment.
+    /// Who is signed in as this member in the next request, with what holds at that moment.
     async fn caller(&self, name: &str, now: Time) -> Caller {
-        self.assembly.sign_in(name, SECRET, HERE, now).await.unwrap().caller
+        let token = self.tokens.lock().unwrap()[name].clone();
+        self.assembly.session(&token, now).await.unwrap().unwrap()
     }
 
     /// Kinds and payloads of the ledger; it verifies.
