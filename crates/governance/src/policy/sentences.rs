@@ -111,7 +111,7 @@ impl Policy {
         match self.languages.first() {
             None => said.say("languages_any", &[]),
             Some(_) if self.languages.len() == 1 => {
-                said.say("languages_one", &[("names", &names), ("codes", &codes)])
+                said.say("languages_one", &[("names", &names), ("codes", &codes)]);
             }
             Some(first) => said.say(
                 "languages_some",
