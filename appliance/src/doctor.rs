@@ -8,6 +8,7 @@ use banyan_inference::{providers, runtime};
 use banyan_modelpack::{Pack, Store};
 use banyan_openai::{Client, HealthStatus};
 use banyan_portal::EngineState;
+use banyan_store::{KeySource, StoreError};
 use nix::sys::statvfs::statvfs;
 
 use crate::paths::Paths;
@@ -58,6 +59,7 @@ pub(crate) fn command(paths: &Paths) -> Result<ExitCode> {
     };
     tell(Check { what: "data folder", found: data_folder(paths) });
     tell(Check { what: "disk", found: disk(&paths.data) });
+    tell(Check { what: "store", found: store(&paths.data) });
     let profile = profile::load(&paths.profile);
     tell(Check { what: "profile", found: loaded(&profile, |profile| profile.about.clone()) });
     let settings = Settings::load(&paths.settings());
@@ -133,6 +135,29 @@ fn disk(folder: &Path) -> Found {
             }
         }
         Err(error) => problem(format!("its free space is unknown: {error}"), "is the folder still there?"),
+    }
+}
+
+/// The community's store: opens it with the box's key, and lets the database look for damage. Changes nothing; a running
+/// box is not disturbed.
+fn store(data: &Path) -> Found {
+    if !banyan_store::Store::exists(data) {
+        return Note("there is none yet; `banyan run` makes it".into());
+    }
+    let looked = KeySource::of_box(data).load().and_then(|key| {
+        let store = banyan_store::Store::open(data, &key, &[])?;
+        store.read_blocking(|connection| {
+            let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            Ok::<_, StoreError>(found)
+        })
+    });
+    match looked {
+        Ok(found) if found == "ok" => Fine("the key opens it, and it is whole".into()),
+        Ok(found) => problem(
+            format!("it is damaged: {found}"),
+            "keep the file, and put the latest backup back with `banyan restore FILE --replace`",
+        ),
+        Err(error) => problem(error, "do what it says, then `banyan restart node`"),
     }
 }
 

@@ -1,4 +1,11 @@
-//! The node worker: serves the portal to members, and answers the supervisor on a socket of its own.
+//! The node worker: opens the community's store, serves the portal to members, and answers the supervisor on a socket of
+//! its own.
+//!
+//! Where the store cannot be opened, nobody is answered: without it the community's rules are not known. The page says
+//! so, the supervisor is told why, and starts the node again every minute; what helps is done while it runs.
+
+mod enact;
+mod store;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
@@ -6,11 +13,14 @@ use std::os::fd::AsFd;
 use anyhow::{Context, Result};
 use axum::routing::get;
 use axum::{Json, Router};
+use banyan_assembly::Assembly;
+use banyan_governance::Time;
 use banyan_openai::{Health, HealthStatus};
 use banyan_portal::{EngineSpec, Portal, PortalConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+pub(crate) use self::store::setup_address;
 use crate::cli::Listen;
 use crate::infer::open_socket;
 use crate::paths::Paths;
@@ -25,16 +35,30 @@ pub(crate) async fn serve(paths: &Paths, listen: Listen) -> Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener).context("the listening socket cannot be used")?;
     let listening = listener.local_addr()?;
+    let (assembly, trouble) = match open(paths).await {
+        Ok(assembly) => (Some(assembly), None),
+        Err(error) => {
+            let reason = format!("{error:#}");
+            tracing::error!(%reason, "the community's store cannot be opened; nobody is answered until it can");
+            (None, Some(reason))
+        }
+    };
+    if let Some(assembly) = &assembly {
+        assembly.spawn_clock(|| Time(jiff::Timestamp::now().as_second()));
+        tokio::spawn(enact::follow(assembly.clone(), paths.clone()));
+    }
     let config = PortalConfig {
         public_url: Some(address::Page::at(listening).url()),
         engines: other_engines(paths),
+        assembly,
+        trouble: trouble.clone(),
         ..PortalConfig::new(paths.engine_socket(), &paths.data)
     };
     let portal = Portal::new(config);
     let own_socket = open_socket(paths.node_socket()).await?;
     let of_portal = portal.clone();
     let questions = Router::new()
-        .route("/health", get(move || async move { Json(look(listening).await) }))
+        .route("/health", get(move || look_at(listening, trouble.clone())))
         .route("/engines", get(move || async move { Json(of_portal.engine_views()) }));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(own_socket, questions).await {
@@ -49,6 +73,23 @@ pub(crate) async fn serve(paths: &Paths, listen: Listen) -> Result<()> {
     };
     banyan_portal::serve(listener, portal, stop).await;
     Ok(())
+}
+
+/// Opening may bring an older store up to date, which takes a moment.
+async fn open(paths: &Paths) -> Result<Assembly> {
+    let paths = paths.clone();
+    let opening = tokio::task::spawn_blocking(move || store::open(&paths));
+    opening.await.context("opening the store met a mistake of ours")?
+}
+
+/// How the node is: as its page answers, and without its store not well however the page answers.
+async fn look_at(listening: SocketAddr, trouble: Option<String>) -> Json<Health> {
+    let mut health = look(listening).await;
+    if let Some(reason) = trouble {
+        health.status = HealthStatus::Failed;
+        health.reason = Some(reason);
+    }
+    Json(health)
 }
 
 /// A mistake in the settings takes help away, never the box's own answers; `banyan doctor` says it too.

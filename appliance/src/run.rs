@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Result;
 
 use crate::paths::Paths;
-use crate::{address, profile, supervisor};
+use crate::{address, node, profile, supervisor};
 
 pub(crate) async fn command(paths: &Paths, listen: Option<SocketAddr>) -> Result<()> {
     let profile = profile::load(&paths.profile)?;
@@ -14,7 +14,12 @@ pub(crate) async fn command(paths: &Paths, listen: Option<SocketAddr>) -> Result
     let lock = supervisor::lock::take(&paths.run_dir, &paths.data)?;
     let listener = address::listen(listen.unwrap_or(profile.portal.listen))?;
     let page = address::Page::at(listener.local_addr()?);
-    let greet = || println!("{}", page.greeting());
+    let greet = || {
+        println!("{}", page.greeting());
+        if let Some(address) = node::setup_address(paths, &page.url()) {
+            println!("  There is no community yet. Whoever opens this address founds it:\n  {address}\n");
+        }
+    };
     supervisor::run(paths, &profile.name, lock, listener, page.url(), greet).await?;
     Ok(())
 }

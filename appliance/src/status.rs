@@ -12,9 +12,9 @@ use http_body_util::{BodyExt, Empty};
 use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
-use crate::engine;
 use crate::paths::Paths;
 use crate::supervisor::workers::STOPPED_WITHIN;
+use crate::{engine, node};
 
 /// The whole box. Times as in RFC 3339.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub(crate) struct Status {
     /// The engines that answer, as the node sees them; the supervisor does not know of them.
     #[serde(default)]
     pub(crate) engines: Vec<EngineView>,
+    /// Where the community is founded, while there is none.
+    #[serde(default)]
+    pub(crate) setup: Option<String>,
 }
 
 /// One worker.
@@ -91,6 +94,7 @@ pub(crate) async fn show(paths: &Paths, json: bool) -> Result<()> {
     let Some(mut status) = ask(paths).await? else { bail!("{}", not_running(paths)) };
     // A node that is away is among the workers.
     status.engines = engines(paths).await.ok().flatten().unwrap_or_default();
+    status.setup = node::setup_address(paths, &status.address);
     if json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
@@ -183,6 +187,10 @@ fn table(status: &Status, now: Timestamp) -> String {
             line(format_args!("         restarts: {}; the last process: {last}", worker.restarts));
         }
     }
+    if let Some(address) = &status.setup {
+        line(format_args!("There is no community yet. Whoever opens this address founds it:"));
+        line(format_args!("  {address}"));
+    }
     if status.engines.len() > 1 {
         line(format_args!("Engines:"));
         for view in &status.engines {
@@ -225,6 +233,7 @@ mod tests {
             address: "http://192.168.1.5:8080".into(),
             workers: vec![worker("node", WorkerState::Ready, 0), worker("infer", WorkerState::Failed, 2)],
             engines: vec![view(OWN_ENGINE, EngineState::Away), view("hall", EngineState::Ready)],
+            setup: Some("http://192.168.1.5:8080/#/start?code=ABCD".into()),
         };
         assert_eq!(
             table(&status, at(3725)),
@@ -233,6 +242,8 @@ mod tests {
                infer  cannot work since 1h 2m 5s, process 12\n         \
                  there is no model\n         \
                  restarts: 2; the last process: it was killed (SIGKILL)\n\
+             There is no community yet. Whoever opens this address founds it:\n  \
+               http://192.168.1.5:8080/#/start?code=ABCD\n\
              Engines:\n  \
                this box         away, 1 of 4 places taken\n  \
                hall             ready, 1 of 4 places taken\n"

@@ -288,6 +288,7 @@ impl<'a> Supervisor<'a> {
             address: self.address.clone(),
             workers: workers.collect(),
             engines: Vec::new(),
+            setup: None,
         }));
     }
 }
