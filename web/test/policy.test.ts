@@ -75,9 +75,9 @@ describe('a new proposal', () => {
   })
 
   it('gives a role for a time, or ends one', () => {
-    expect(proposalOf(draft({ kind: 'role' })).options[0]?.decision).toEqual({ type: 'grant_role', member: 'm-0000000001', role: 'moderator', days: 90 })
+    expect(proposalOf(draft({ kind: 'role' })).options?.[0]?.decision).toEqual({ type: 'grant_role', member: 'm-0000000001', role: 'moderator', days: 90 })
     const end = draft({ kind: 'role', role: { what: 'end', member: 'm-0000000001', role: 'steward', days: 90 } })
-    expect(proposalOf(end).options[0]?.decision).toEqual({ type: 'end_role', member: 'm-0000000001', role: 'steward' })
+    expect(proposalOf(end).options?.[0]?.decision).toEqual({ type: 'end_role', member: 'm-0000000001', role: 'steward' })
   })
 
   it('of several models has an option for each', () => {

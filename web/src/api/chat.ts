@@ -6,13 +6,7 @@ import { SseParser } from '../chat/sse'
 import type { components } from './schema'
 
 export type ChatRequest = components['schemas']['ChatRequest']
-/** Events that this app knows. */
-export type ChatEvent =
-  | components['schemas']['ChatEvent']
-  /** What was written so far is withdrawn; this stands in its place. */
-  | { type: 'replaced'; text: string }
-  /** Something to keep in mind with this answer. */
-  | { type: 'warning'; text: string }
+export type ChatEvent = components['schemas']['ChatEvent']
 
 /** Where one stands in an answer: its name on the box, and the number of the last event that is here. */
 export interface Point {

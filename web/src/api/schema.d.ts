@@ -4,6 +4,129 @@
  */
 
 export interface paths {
+    "/api/audit/{entry}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * By what an answer was made.
+         * @description The ledger entry of one answer: model, adapter, policy version, rules that applied, sources and times; not what was
+         *     asked, nor by whom. The event `done` of an answer has its number. Everybody at the box may read it.
+         */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The cases that one is part of. */
+        get: operations["cases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{id}/agree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agree to the outcome, as a side. When both have, the case is over, and its sanction is lifted. */
+        post: operations["agree"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{id}/appeal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Appeal against a settlement, within fourteen days. */
+        post: operations["appeal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a report back, or give up on an appeal or a mediation: the settlement stands. */
+        post: operations["close_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{id}/mediation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Name a mediator. When both sides have named the same, mediation begins. */
+        post: operations["mediation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{id}/outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write an outcome for both sides to agree to, as the mediator of the case. */
+        post: operations["outcome"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat": {
         parameters: {
             query?: never;
@@ -48,6 +171,713 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/comments/held": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The comments that wait for a moderator, oldest first. */
+        get: operations["held_comments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/comments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let everybody read a held comment, or erase it; hold one that is not held yet. */
+        post: operations["settle_comment"];
+        /** Erase the words of one's own comment, for ever. */
+        delete: operations["erase_comment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/constitution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The constitution in force. */
+        get: operations["constitution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/delegations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's delegations, given and got. */
+        get: operations["delegations"];
+        /** Hand on one's vote, on a topic or on all; it can be taken back at any time, and one's own vote comes first. */
+        put: operations["delegate"];
+        post?: never;
+        /** Speak for oneself again. */
+        delete: operations["end_delegation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/emergency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What stewards may do alone, and what they did. */
+        get: operations["emergencies"];
+        put?: never;
+        /** Ask for an emergency power. It ends by itself, and the community has to confirm it. */
+        post: operations["ask_emergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/emergency/{id}/agree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agree to an emergency power that another steward asked for. */
+        post: operations["agree_to_emergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/founding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The constitution kits, and whether one was chosen. Answers everybody. */
+        get: operations["founding"];
+        put?: never;
+        /** Found the community: once, with the setup code that the box showed at its first start. */
+        post: operations["found"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/held": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller's own texts that were held, with the answers that may be read by now.
+         * @description For members on every phone where they are signed in, for guests on the one that asked.
+         */
+        get: operations["own"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/held/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a held text go to the one who asked, or not.
+         * @description An answer can be read at once then; a question is answered when nobody else waits. `GET /api/moderation` lists what
+         *     waits.
+         */
+        post: operations["settle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller's kept conversations.
+         * @description They are sealed under a key that only the member's session opens: no steward can read them.
+         */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/history/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of the caller's kept conversations, as the app wrote it. */
+        get: operations["read"];
+        /** Keep a conversation, in place of an earlier state of it: any JSON of at most 256 KiB. */
+        put: operations["keep"];
+        post?: never;
+        /** Erase a kept conversation. */
+        delete: operations["forget"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The invitations that are still valid: one's own, for stewards everybody's. */
+        get: operations["invitations"];
+        put?: never;
+        /** Invite. */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an invitation back: one's own; stewards any. */
+        delete: operations["withdraw_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Become a member. */
+        post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of the ledger, newest first. */
+        get: operations["ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ledger/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The whole ledger as a file, which `banyan ledger verify` checks on any machine. */
+        get: operations["export_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ledger/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check every entry of the ledger now. */
+        post: operations["verify_ledger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether there is a community, and who one is in it. Answers everybody. */
+        get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave the community. Name, roles, kept conversations and delegations are erased; what was decided stays. The last
+         *     steward cannot leave.
+         */
+        post: operations["leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change one's secret. All other sessions end; kept conversations stay. */
+        post: operations["change_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who belongs to the community. */
+        get: operations["members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/members/{id}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a code with which a member who forgot their secret can set a new one. The ledger says who did it. */
+        post: operations["allow_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/moderation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What waits for a moderator, without what concerns this one. */
+        get: operations["moderation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/moderation/{case}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Settle a report. A sanction is in force at once, and both sides can appeal. */
+        post: operations["settle_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The policy in force. */
+        get: operations["policy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policy/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every version of the policy, newest first. */
+        get: operations["policy_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All proposals, newest first; of drafts one's own only. */
+        get: operations["proposals"];
+        put?: never;
+        /** Begin a proposal: a draft, or with `submit` one that everybody can discuss. */
+        post: operations["propose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One proposal, with its comments, its votes as far as they can be seen, and what the caller may do. */
+        get: operations["proposal"];
+        /** Give one's proposal another wording. The hours of discussion begin again; the wording before is kept. */
+        put: operations["amend"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/{id}/ballot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Vote, or vote otherwise than before, until the vote closes. */
+        put: operations["vote"];
+        post?: never;
+        /** Take one's vote back, until the vote closes. */
+        delete: operations["take_back_vote"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/{id}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say something about a proposal. */
+        post: operations["comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/{id}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Open the vote on one's proposal, once its discussion has been long enough. The box does it by itself, too. */
+        post: operations["open"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/{id}/paper-ballot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Type a sheet of paper in, for a member who has not voted yet. */
+        post: operations["cast_paper_ballot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/{id}/paper-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make codes for sheets of paper; they can be seen at this moment only. */
+        post: operations["issue_paper_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/{id}/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin the discussion of one's draft. */
+        post: operations["submit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take one's proposal back, as long as it is not decided. */
+        post: operations["withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Report an answer, a comment or a member to the moderators. */
+        post: operations["report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set a new secret with a steward's code, and sign in. All sessions end, and kept conversations are lost: they were
+         *     closed with the old secret, and nobody else can open them.
+         */
+        post: operations["reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The roles, what they allow, and who has them. */
+        get: operations["roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in. Who guesses has to wait, longer each time. */
+        post: operations["sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign out. The session has ended when this answers. */
+        post: operations["sign_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/status": {
         parameters: {
             query?: never;
@@ -59,6 +889,27 @@ export interface paths {
         get: operations["status"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a question under the policy in force and under a proposed one.
+         * @description Both answers are made with the same model and without chance, so that what differs comes from the policy. They wait
+         *     until nobody else does. Nothing is written down, and nothing changes.
+         */
+        post: operations["try_policy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -171,6 +1022,185 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description What a report is about.
+         * @enum {string}
+         */
+        About: "answer" | "comment" | "member";
+        /** @description The one who is signed in. */
+        Account: {
+            /** @description Who. */
+            id: components["schemas"]["MemberId"];
+            /** @description What they are called. */
+            name: string;
+            /** @description What those allow. */
+            permissions: components["schemas"]["Permission"][];
+            /** @description Their roles that are in force. */
+            roles: components["schemas"]["Role"][];
+        };
+        /** @description Another wording of a proposal. */
+        AmendProposal: {
+            /** @description What can be chosen. */
+            options?: components["schemas"]["ProposalOption"][];
+            /** @description Why it changes. */
+            reason?: string;
+            /** @description What and why. */
+            text: string;
+            /** @description In a line. */
+            title: string;
+            topic?: components["schemas"]["Topic"] | null;
+        };
+        /** @description An earlier wording. */
+        Amendment: {
+            /** @description When it was replaced. */
+            at: components["schemas"]["Time"];
+            /** @description The options before. */
+            options: components["schemas"]["ProposalOption"][];
+            /** @description Why. */
+            reason: string;
+            /** @description The text before. */
+            text: string;
+            /** @description The title before. */
+            title: string;
+        };
+        /**
+         * @description What came of a question.
+         * @enum {string}
+         */
+        AnswerAction: "answered" | "warned" | "declined" | "handed_over" | "held" | "refused" | "stopped" | "failed";
+        /** @description By what an answer was made. Nothing in it tells what was asked, or by whom. */
+        AnswerRecord: {
+            /** @description What came of it. */
+            action: components["schemas"]["AnswerAction"];
+            /** @description The adapter that changed it. */
+            adapter?: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds until the model's first words; absent where there were none.
+             */
+            first_word_ms?: number | null;
+            /** @description The model that answered; absent where none was asked. */
+            model?: string | null;
+            /**
+             * Format: int64
+             * @description The ledger entry that put it in force.
+             */
+            policy_entry: number;
+            /**
+             * Format: int64
+             * @description The policy that held.
+             */
+            policy_version: number;
+            /**
+             * Format: int64
+             * @description Milliseconds in the queue.
+             */
+            queue_ms: number;
+            /** @description Names of the rules, topics and disclaimers that applied, in the order in which they did. */
+            rules: string[];
+            /** @description What could not be looked at or kept to, and why. */
+            skipped?: string[];
+            /** @description Sources that the answer rests on. */
+            sources: string[];
+            /**
+             * Format: int64
+             * @description Milliseconds until the end.
+             */
+            total_ms: number;
+        };
+        /** @description An entry of the ledger that was written for an answer. */
+        Audit: components["schemas"]["AnswerRecord"] & {
+            /** @description When it was written. */
+            at: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            entry: number;
+        };
+        /** @description What a decision rests on. */
+        Authority: {
+            /** @enum {string} */
+            by: "proposal";
+            /** @description Which. */
+            proposal: components["schemas"]["ProposalId"];
+        } | {
+            /** @enum {string} */
+            by: "founding";
+            /** @description Which kit. */
+            kit: string;
+        } | {
+            /** @enum {string} */
+            by: "moderation";
+            /** @description In which case. */
+            case: components["schemas"]["CaseId"];
+            /** @description Who. */
+            moderator: components["schemas"]["MemberId"];
+        } | {
+            /** @enum {string} */
+            by: "mediation";
+            /** @description In which case. */
+            case: components["schemas"]["CaseId"];
+        } | {
+            /** @enum {string} */
+            by: "emergency";
+            /** @description Which. */
+            emergency: components["schemas"]["EmergencyId"];
+        };
+        /** @description How a member voted. */
+        BallotLine: {
+            /** @description How. */
+            choice: components["schemas"]["Choice"];
+            /** @description Who. */
+            name: string;
+            /** @description Through whom; absent: by themselves. */
+            via?: string | null;
+        };
+        /** @description A report, and what follows from it: a sanction, an appeal, a mediation. */
+        CaseId: string;
+        /**
+         * @description Where a case stands.
+         * @enum {string}
+         */
+        CaseState: "reported" | "settled" | "appealed" | "mediation" | "agreed" | "closed";
+        /** @description A case as one member sees it. */
+        CaseView: {
+            /** @description What it is about. */
+            about: components["schemas"]["About"];
+            against?: components["schemas"]["MemberName"] | null;
+            /** @description Who agreed to the outcome. */
+            agreed: components["schemas"]["MemberId"][];
+            /** @description When it was reported. */
+            created: components["schemas"]["Time"];
+            /** @description Its name. */
+            id: components["schemas"]["CaseId"];
+            mediator?: components["schemas"]["MemberName"] | null;
+            moderator?: components["schemas"]["MemberName"] | null;
+            /** @description Whom each side named as mediator. */
+            named: components["schemas"]["NamedMediator"][];
+            /** @description Which answer, comment or member. */
+            reference?: string | null;
+            reporter?: components["schemas"]["MemberName"] | null;
+            sanction?: components["schemas"]["SanctionStep"] | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["CaseState"];
+            /** @description What was written, oldest first. */
+            words: components["schemas"]["CaseWords"][];
+        };
+        /** @description What somebody wrote in a case. */
+        CaseWords: {
+            /** @description When. */
+            at: components["schemas"]["Time"];
+            /** @description Who. */
+            by: components["schemas"]["MemberName"];
+            /** @description What. */
+            text: string;
+        };
+        /** @description A vote. */
+        CastBallot: {
+            /** @description What. */
+            choice: components["schemas"]["Choice"];
+        };
         /** @description One answer. */
         ChatChoice: {
             finish_reason?: components["schemas"]["FinishReason"] | null;
@@ -238,8 +1268,21 @@ export interface components {
         } | {
             text: string;
             /** @enum {string} */
+            type: "replaced";
+        } | {
+            text: string;
+            /** @enum {string} */
+            type: "warning";
+        } | {
+            text: string;
+            /** @enum {string} */
             type: "notice";
         } | {
+            /**
+             * Format: int64
+             * @description The ledger entry that says by what it was made, for `/api/audit/{entry}`.
+             */
+            audit?: number | null;
             finish_reason: components["schemas"]["FinishReason"];
             /** @description The member stopped it, or nobody listened any more. */
             stopped?: boolean;
@@ -276,7 +1319,7 @@ export interface components {
             /** @description What it said; nothing when it only asks for calls. */
             content?: string | null;
             /** @description Always the assistant. */
-            role: components["schemas"]["Role"];
+            role: components["schemas"]["OpenAiRole"];
             /** @description The calls that it asks for. */
             tool_calls?: components["schemas"]["ToolCall"][];
         };
@@ -318,6 +1361,56 @@ export interface components {
             /** @description Always [`ChatResponse::OBJECT`]. */
             object: string;
             usage?: components["schemas"]["Usage"] | null;
+        };
+        /** @description What one member says in a vote. */
+        Choice: {
+            /** @enum {string} */
+            kind: "yes";
+        } | {
+            /** @enum {string} */
+            kind: "no";
+        } | {
+            /** @enum {string} */
+            kind: "abstain";
+        } | {
+            /** @enum {string} */
+            kind: "object";
+            /** @description Why; never empty. */
+            reason: string;
+        } | {
+            /** @enum {string} */
+            kind: "score";
+            /** @description 0 to the method's `max`. */
+            points: number[];
+        } | {
+            /** @enum {string} */
+            kind: "ranking";
+            /** @description Each index at most once. */
+            order: number[];
+        } | {
+            /**
+             * Format: int32
+             * @description -2 to 2.
+             */
+            feeling: number;
+            /** @enum {string} */
+            kind: "sense";
+        };
+        /** @description A comment. */
+        CommentView: {
+            /** @description When. */
+            at: components["schemas"]["Time"];
+            /** @description Who. */
+            by: components["schemas"]["MemberName"];
+            /** @description Whether a moderator looks first; until then only its author and moderators see it. */
+            held: boolean;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description What is said. */
+            text: string;
         };
         /** @description One continuation. */
         CompletionChoice: {
@@ -406,6 +1499,30 @@ export interface components {
             object: string;
             usage?: components["schemas"]["Usage"] | null;
         };
+        /** @description The rules about rules. Changed only by a decision on [`Topic::Constitution`]. */
+        Constitution: {
+            delegation?: components["schemas"]["DelegationRule"] | null;
+            emergency?: components["schemas"]["EmergencyRule"] | null;
+            /** @description How power is spread, in a word. */
+            governance_model: components["schemas"]["GovernanceModel"];
+            /** @description Who may join. */
+            joining: components["schemas"]["Joining"];
+            /** @description How everything else is decided. */
+            otherwise: components["schemas"]["MethodRule"];
+            /** @description How each topic is decided; topics left out go by `otherwise`. */
+            rules: {
+                [key: string]: components["schemas"]["MethodRule"];
+            };
+        };
+        /** @description The constitution in force. */
+        ConstitutionView: {
+            constitution?: components["schemas"]["Constitution"] | null;
+            /**
+             * Format: int64
+             * @description Its version, from 1 on; 0 before the founding.
+             */
+            version: number;
+        };
         /** @description What is said in a turn: text, or a list of parts. */
         Content: string | components["schemas"]["ContentPart"][];
         /** @description One part of a turn's content. */
@@ -415,13 +1532,251 @@ export interface components {
             /** @description The kind of the part, `text` being the one that is understood. */
             type: string;
         };
+        /** @description A kept conversation, from outside. */
+        Conversation: {
+            /** @description As the app calls it. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Bytes, sealed.
+             */
+            size: number;
+            /** @description When it changed last. */
+            updated: components["schemas"]["Time"];
+        };
+        /** @description Somebody signs in. */
+        Credentials: {
+            /** @description However it is typed: case and spaces do not matter. */
+            name: string;
+            /** @description The PIN or passphrase. */
+            secret: string;
+        };
+        /** @description Everything that changes how the box behaves. */
+        Decision: {
+            /**
+             * Format: int64
+             * @description The version it was written from; where another is in force by then, enactment fails and says so.
+             */
+            based_on: number;
+            /** @description The whole new policy. */
+            policy: components["schemas"]["Policy"];
+            /** @enum {string} */
+            type: "set_policy";
+        } | {
+            /** @description Name of a pack that the box has. */
+            model: string;
+            /** @enum {string} */
+            type: "activate_model";
+        } | {
+            /** @description Name of an adapter that the box has. */
+            adapter: string;
+            /** @enum {string} */
+            type: "activate_adapter";
+        } | {
+            /** @enum {string} */
+            type: "roll_back_adapter";
+        } | {
+            /** @description Its name. */
+            source: string;
+            /** @enum {string} */
+            type: "approve_source";
+            /** @description For what. */
+            use: components["schemas"]["SourceUse"];
+        } | {
+            /** @description Its name. */
+            source: string;
+            /** @enum {string} */
+            type: "withdraw_source";
+            /** @description For what. */
+            use: components["schemas"]["SourceUse"];
+        } | {
+            /**
+             * Format: int32
+             * @description The most privacy budget (epsilon) it may spend, in thousandths.
+             */
+            max_epsilon_milli: number;
+            /** @description Its name. */
+            run: string;
+            /** @enum {string} */
+            type: "join_training";
+        } | {
+            /** @description The neighbour's charter, by its fingerprint (64 hexadecimal digits). */
+            community: string;
+            /** @description What may go there. */
+            kinds: components["schemas"]["SharingKind"][];
+            /** @description What the community calls it. */
+            name: string;
+            /** @enum {string} */
+            type: "federate";
+        } | {
+            /** @description By its fingerprint. */
+            community: string;
+            /** @enum {string} */
+            type: "leave_federation";
+        } | {
+            /** @description May they? */
+            allowed: boolean;
+            /** @description Of this kind. */
+            kind: components["schemas"]["SharingKind"];
+            /** @enum {string} */
+            type: "set_sharing";
+        } | {
+            /** @description BLAKE3 of the whole bundle (64 hexadecimal digits). */
+            digest: string;
+            /** @enum {string} */
+            type: "install_update";
+            /** @description Its version. */
+            version: string;
+        } | {
+            /**
+             * Format: int32
+             * @description For so many days; absent: until ended.
+             */
+            days?: number | null;
+            /** @description To whom. */
+            member: components["schemas"]["MemberId"];
+            /** @description Which. */
+            role: components["schemas"]["Role"];
+            /** @enum {string} */
+            type: "grant_role";
+        } | {
+            /** @description Whose. */
+            member: components["schemas"]["MemberId"];
+            /** @description Which. */
+            role: components["schemas"]["Role"];
+            /** @enum {string} */
+            type: "end_role";
+        } | {
+            case?: components["schemas"]["CaseId"] | null;
+            /** @description Against whom. */
+            member: components["schemas"]["MemberId"];
+            /** @description Which step. */
+            step: components["schemas"]["SanctionStep"];
+            /** @enum {string} */
+            type: "sanction";
+        } | {
+            /** @description Whose. */
+            member: components["schemas"]["MemberId"];
+            /** @enum {string} */
+            type: "lift_sanction";
+        } | {
+            /**
+             * Format: int64
+             * @description The version it was written from.
+             */
+            based_on: number;
+            /** @description The whole new constitution. */
+            constitution: components["schemas"]["Constitution"];
+            /** @enum {string} */
+            type: "change_constitution";
+        } | {
+            /**
+             * Format: int32
+             * @description For so many hours.
+             */
+            hours: number;
+            /** @description What for. */
+            reason: string;
+            /** @enum {string} */
+            type: "break_glass";
+        } | {
+            /** @description Its name. */
+            emergency: components["schemas"]["EmergencyId"];
+            /** @description What it allows. */
+            power: components["schemas"]["EmergencyPower"];
+            /** @enum {string} */
+            type: "use_emergency";
+            /** @description When it ends by itself. */
+            until: components["schemas"]["Time"];
+        } | {
+            /** @description Which. */
+            emergency: components["schemas"]["EmergencyId"];
+            /** @enum {string} */
+            type: "ratify_emergency";
+        };
+        /** @description A wish to hand on one's vote. */
+        Delegate: {
+            /** @description Who speaks for the caller. */
+            to: components["schemas"]["MemberId"];
+            topic?: components["schemas"]["Topic"] | null;
+        };
+        /** @description How votes may be handed on. */
+        DelegationRule: {
+            /**
+             * Format: int32
+             * @description The most steps from a member to the one who votes; 1: no handing on.
+             */
+            max_length: number;
+            /**
+             * Format: int32
+             * @description The most votes that one member may carry, with their own; absent: no limit.
+             */
+            max_votes?: number | null;
+        };
+        /** @description The caller's delegations. */
+        DelegationsView: {
+            /** @description To whom the caller hands on their vote. */
+            mine: components["schemas"]["MyDelegation"][];
+            rule?: components["schemas"]["DelegationRule"] | null;
+            /** @description Whose votes come to the caller at first hand. */
+            to_me: components["schemas"]["FromMember"][];
+        };
         /** @description Text added to an answer. */
         Delta: {
             /** @description The added text. */
             content?: string | null;
-            role?: components["schemas"]["Role"] | null;
+            role?: components["schemas"]["OpenAiRole"] | null;
             /** @description What is added to calls. */
             tool_calls?: components["schemas"]["ToolCallDelta"][];
+        };
+        /** @description How many said what. Numbers are votes, delegated ones among them. */
+        Detail: {
+            /**
+             * Format: int32
+             * @description Abstained, stood aside.
+             */
+            abstain: number;
+            /** @enum {string} */
+            kind: "yes_no";
+            /**
+             * Format: int32
+             * @description No; votes that object or block, with those they carry.
+             */
+            no: number;
+            /**
+             * @description Reasons of objections: one for each member who objected, however many votes that member carries. In
+             *     alphabetical order, which says nothing about who wrote which.
+             */
+            reasons: string[];
+            /**
+             * Format: int32
+             * @description Yes, no objection, agreement.
+             */
+            yes: number;
+        } | {
+            /** @description How many votes gave 0, 1, 2 … points, by option: what the tie rule looks at. */
+            given: number[][];
+            /** @enum {string} */
+            kind: "score";
+            /** @description Sum of points by option, in the options' order. */
+            sums: number[];
+        } | {
+            /** @enum {string} */
+            kind: "ranked";
+            /** @description First to last. */
+            rounds: components["schemas"]["RankedRound"][];
+        } | {
+            /** @description How many said -2, -1, 0, 1, 2. */
+            counts: number[];
+            /** @enum {string} */
+            kind: "sense";
+        };
+        /** @description A sentence under answers about something. */
+        Disclaimer: {
+            /** @description The sentence. */
+            text: string;
+            /** @description Words in the question or the answer that call for it; empty: always. */
+            words: string[];
         };
         /** @description The vector of one text. */
         Embedding: {
@@ -476,6 +1831,72 @@ export interface components {
         };
         /** @description A vector in either form. */
         EmbeddingVector: number[] | string;
+        /** @description A use of an emergency power, or a call for one. */
+        EmergencyCall: {
+            /** @description Stewards who agreed, the one who asked among them. */
+            agreed: components["schemas"]["MemberName"][];
+            /** @description When the first steward asked. */
+            asked: components["schemas"]["Time"];
+            /** @description Who asked. */
+            by: components["schemas"]["MemberName"];
+            /** @description Its name. */
+            id: components["schemas"]["EmergencyId"];
+            /** @description What it allows. */
+            power: components["schemas"]["EmergencyPower"];
+            /** @description Whether the community confirmed it. */
+            ratified: boolean;
+            ratify_by?: components["schemas"]["Time"] | null;
+            /** @description Why. */
+            reason: string;
+            /** @description Where it stands. */
+            standing: components["schemas"]["Standing"];
+            until?: components["schemas"]["Time"] | null;
+        };
+        /** @description An emergency power in use. */
+        EmergencyId: string;
+        /**
+         * @description A power for emergencies.
+         * @enum {string}
+         */
+        EmergencyPower: "pause_answers" | "close_to_guests" | "crisis_priority";
+        /** @description What stewards may do alone, for a short time. */
+        EmergencyRule: {
+            /**
+             * Format: int32
+             * @description After so many hours it ends by itself.
+             */
+            max_hours: number;
+            /** @description Which powers there are. */
+            powers: components["schemas"]["EmergencyPower"][];
+            /**
+             * Format: int32
+             * @description Within so many hours of its beginning the community has to have confirmed it; otherwise it stands on record as not
+             *     ratified, and stewards may not use the same power again for a month. At least `max_hours`.
+             */
+            ratify_hours: number;
+            /**
+             * Format: int32
+             * @description Stewards who have to agree to it.
+             */
+            stewards: number;
+        };
+        /** @description What stewards may do alone, and what they did. */
+        EmergencyView: {
+            /** @description What waits for more stewards. */
+            asked: components["schemas"]["EmergencyCall"][];
+            /** @description Powers in use. */
+            in_use: components["schemas"]["EmergencyCall"][];
+            /** @description What is over, the latest first. */
+            over: components["schemas"]["EmergencyCall"][];
+            rule?: components["schemas"]["EmergencyRule"] | null;
+        };
+        /** @description A steward's call for an emergency power. */
+        EmergencyWanted: {
+            /** @description Which power. */
+            power: components["schemas"]["EmergencyPower"];
+            /** @description Why; every member reads it. */
+            reason: string;
+        };
         /**
          * @description How vectors are written.
          * @enum {string}
@@ -527,6 +1948,16 @@ export interface components {
          * @enum {string}
          */
         FinishReason: "stop" | "length" | "content_filter" | "tool_calls" | "other";
+        /** @description The first entry that is not right. */
+        FirstBad: {
+            /** @description What is wrong with it. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            seq: number;
+        };
         /**
          * @description What an answer is held to, whatever the model would rather say. At most one of these; absent means free text.
          *
@@ -552,6 +1983,44 @@ export interface components {
             guided_regex: string | null;
             /** @default null */
             response_format: components["schemas"]["ResponseFormat"] | null;
+        };
+        /** @description The community is there. */
+        FoundedView: {
+            /** @description For those who found with them. */
+            invitation: components["schemas"]["InvitationCode"];
+            /** @description The founder, signed in. */
+            me: components["schemas"]["Me"];
+            /** @description The recovery shares as words, one for each steward's paper. They can be seen at this moment only. */
+            shares: string[];
+        };
+        /** @description What a founder says. */
+        Founding: {
+            /** @description What the community is called. */
+            community: string;
+            /** @description Which constitution kit it begins with. */
+            kit: string;
+            /** @description What the founder is called. */
+            name: string;
+            /** @description Words with which every answer ends; absent: the kit's. */
+            policy_greeting?: string | null;
+            /** @description The founder's PIN or passphrase. */
+            secret: string;
+            /** @description The code that the box showed at its first start. */
+            setup_code: string;
+            shares?: components["schemas"]["SharesWanted"] | null;
+        };
+        /** @description What the community can begin with. */
+        FoundingView: {
+            /** @description Whether it has begun. */
+            founded: boolean;
+            /** @description The constitution kits. */
+            kits: components["schemas"]["KitView"][];
+        };
+        /** @description A delegation that the caller got. */
+        FromMember: {
+            /** @description From whom. */
+            from: components["schemas"]["MemberName"];
+            topic?: components["schemas"]["Topic"] | null;
         };
         /** @description A function with its arguments. */
         FunctionCall: {
@@ -583,8 +2052,144 @@ export interface components {
             /** @description The name. */
             name: string;
         };
+        /**
+         * @description How power is spread. A preset over methods and delegation; the rules say what holds.
+         * @enum {string}
+         */
+        GovernanceModel: "consensus" | "delegated" | "hybrid";
+        /** @description A held text as a moderator sees it: not whose it is. */
+        Held: {
+            /** @description What was answered; absent while no engine was asked. */
+            answer?: string | null;
+            /** @description Since when it waits. */
+            at: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description What was asked. */
+            question: string;
+            /** @description Names of the rules that fired. */
+            rules: string[];
+            /** @description Which. */
+            side: components["schemas"]["HeldSide"];
+        };
+        /** @description A comment that waits for a moderator. */
+        HeldComment: {
+            /** @description What is said, and by whom. */
+            comment: components["schemas"]["CommentView"];
+            /** @description On which proposal. */
+            proposal: components["schemas"]["ProposalId"];
+            /** @description Why it is held: the rules that fired, `sanction`, or `moderator`. */
+            why: string;
+        };
+        /**
+         * @description Whether a question or an answer is held.
+         * @enum {string}
+         */
+        HeldSide: "question" | "answer";
+        /**
+         * @description Where a held text stands.
+         * @enum {string}
+         */
+        HeldState: "waiting" | "allowed" | "refused" | "answered";
+        /** @description A moderator's word about a held text. */
+        HeldWord: {
+            /** @description Whether the one who asked gets it. */
+            allow: boolean;
+        };
+        /** @description What a member keeps. */
+        History: {
+            /** @description The newest first. */
+            conversations: components["schemas"]["Conversation"][];
+            /**
+             * Format: int32
+             * @description Days after which one that did not change is erased.
+             */
+            days: number;
+            /** @description Whether the community's policy lets members keep conversations on the box. */
+            kept: boolean;
+        };
         /** @description One or several texts, as text or as token ids. Prompts and embedding inputs have this shape. */
         Input: string | string[] | number[] | number[][];
+        /** @description An invitation, without its code: that is seen when it is made, and never again. */
+        Invitation: {
+            /** @description Who made it. */
+            by: components["schemas"]["MemberName"];
+            /** @description Since when. */
+            created: components["schemas"]["Time"];
+            /** @description Until when. */
+            expires: components["schemas"]["Time"];
+            /** @description Its number. */
+            id: string;
+            /**
+             * Format: int32
+             * @description How many it still lets in.
+             */
+            uses_left: number;
+        };
+        /** @description A new invitation. Its code can be seen at this moment only. */
+        InvitationCode: {
+            /** @description To read out. */
+            code: string;
+            /** @description Its number. */
+            id: string;
+            /** @description To scan; empty where the address is too long for one. */
+            qr_svg: string;
+            /** @description To open. */
+            url: string;
+        };
+        /** @description What an invitation is to be like. */
+        InvitationWanted: {
+            /**
+             * Format: int32
+             * @description For how many days.
+             * @default 7
+             */
+            days: number;
+            /**
+             * Format: int32
+             * @description How many it lets in.
+             * @default 1
+             */
+            uses: number;
+        };
+        /** @description A wish for sheets. */
+        IssuePaperCodes: {
+            /**
+             * Format: int32
+             * @description How many; no more can be in use than there are members with a vote.
+             */
+            count: number;
+        };
+        /** @description Somebody joins. */
+        Join: {
+            /** @description The invitation; may be left out where the community is open. */
+            code?: string | null;
+            /** @description What they want to be called. */
+            name: string;
+            /** @description A PIN of at least four digits, or a passphrase. */
+            secret: string;
+        };
+        /** @description Who may join. */
+        Joining: {
+            /** @description Whether guests may ask the assistant. */
+            guests_ask: boolean;
+            /** @description Whether every member may invite, or stewards only. */
+            members_invite: boolean;
+            /** @description Whether whoever is at the hotspot may join without an invitation. */
+            open: boolean;
+        };
+        /** @description Who may join. */
+        JoiningView: {
+            /** @description Whether guests may ask the assistant. */
+            guests_ask: boolean;
+            /** @description Whether every member may invite. */
+            members_invite: boolean;
+            /** @description Whether it goes without an invitation. */
+            open: boolean;
+        };
         /** @description A schema with a name. */
         JsonSchemaFormat: {
             /** @description What it is for. */
@@ -595,6 +2200,217 @@ export interface components {
             schema?: unknown;
             /** @description Whether the answer must be valid. Banyan's always is. */
             strict?: boolean | null;
+        };
+        /** @description What is kept, and how long. */
+        Keeping: {
+            /**
+             * Format: int32
+             * @description Days after which a kept conversation is erased.
+             * @default 90
+             */
+            conversation_days: number;
+            /**
+             * @description Whether members may keep their conversations on the box, closed with a key that only they have.
+             * @default false
+             */
+            conversations: boolean;
+            /**
+             * Format: int32
+             * @description Days for which held answers and reports are kept after they are settled.
+             * @default 30
+             */
+            moderation_days: number;
+        };
+        /** @description A kit, to choose from. */
+        KitView: {
+            /** @description For whom it is. */
+            about: string;
+            /** @description How power is spread. */
+            governance_model: components["schemas"]["GovernanceModel"];
+            /** @description By what it is chosen. */
+            id: string;
+            /** @description In a few words. */
+            title: string;
+        };
+        /** @description Good-bye. */
+        Leave: {
+            /** @description The PIN or passphrase, so that whoever finds the phone cannot do it. */
+            secret: string;
+        };
+        /** @description An entry of the ledger. */
+        LedgerEntry: {
+            /** @description Its own hash. */
+            hash: string;
+            /** @description What kind of thing it records. */
+            kind: string;
+            /** @description What it says. */
+            payload: unknown;
+            /** @description The hash of the entry before it (64 hexadecimal digits). */
+            previous: string;
+            /**
+             * Format: int64
+             * @description Its number, from 1 on.
+             */
+            seq: number;
+            /** @description The box's signature of it (128 hexadecimal digits). */
+            signature: string;
+            /** @description When. */
+            time: components["schemas"]["Time"];
+        };
+        /** @description The newest entry. */
+        LedgerHead: {
+            /** @description Its hash. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            seq: number;
+        };
+        /** @description A page of the ledger. */
+        LedgerPage: {
+            /** @description Newest first. */
+            entries: components["schemas"]["LedgerEntry"][];
+            head?: components["schemas"]["LedgerHead"] | null;
+            /** @description The box's public key, by which the signatures can be checked (64 hexadecimal digits). */
+            key: string;
+        };
+        /** @description What came of checking the whole ledger. */
+        LedgerVerdict: {
+            /**
+             * Format: int64
+             * @description How many entries were found to be right.
+             */
+            entries: number;
+            first_bad?: components["schemas"]["FirstBad"] | null;
+            head?: components["schemas"]["LedgerHead"] | null;
+            /** @description Whether every entry is as it was written, none is missing, and all are signed by this box. */
+            ok: boolean;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            took_ms: number;
+        };
+        /** @description What one member may do with a proposal at this moment. */
+        MayDo: {
+            /** @description Give it another wording. */
+            amend: boolean;
+            /** @description Say something about it. */
+            comment: boolean;
+            /** @description Open the vote. */
+            open: boolean;
+            /** @description Begin its discussion. */
+            submit: boolean;
+            /** @description Vote. */
+            vote: boolean;
+            /** @description Take it back. */
+            withdraw: boolean;
+        };
+        /** @description Whether there is a community, and who the caller is in it. */
+        Me: {
+            /** @description What it is called; before the founding: the box. */
+            community: string;
+            /** @description Whether the community is founded. */
+            founded: boolean;
+            /** @description Who may join. */
+            joining: components["schemas"]["JoiningView"];
+            /** @description Whether the caller may ask the assistant. */
+            may_ask: boolean;
+            member?: components["schemas"]["Account"] | null;
+            sanction?: components["schemas"]["SanctionView"] | null;
+            /** @description Whether the box waits for its setup code. */
+            setup_code_needed: boolean;
+        };
+        /** @description Who is to mediate. */
+        MediatorWanted: {
+            /** @description A member with the role of a mediator who is no side of the case. */
+            mediator: components["schemas"]["MemberId"];
+        };
+        /** @description A member. */
+        MemberId: string;
+        /** @description A member, by name. */
+        MemberName: {
+            /** @description Who. */
+            id: components["schemas"]["MemberId"];
+            /** @description What they are called; the id of one who is gone and whose name is erased. */
+            name: string;
+        };
+        /** @description A member as the others see them. */
+        MemberView: {
+            /** @description Who. */
+            id: components["schemas"]["MemberId"];
+            /** @description Since when. */
+            joined: components["schemas"]["Time"];
+            /** @description What they are called. */
+            name: string;
+            /** @description Roles beyond that of a member. */
+            roles: components["schemas"]["RoleOfMember"][];
+        };
+        /** @description A decision method. */
+        Method: {
+            /** @enum {string} */
+            name: "consent";
+        } | {
+            /** @enum {string} */
+            name: "consensus";
+        } | {
+            /** @enum {string} */
+            name: "majority";
+        } | {
+            /** @enum {string} */
+            name: "super_majority";
+            /**
+             * Format: int32
+             * @description 51 to 100.
+             */
+            percent: number;
+        } | {
+            /**
+             * Format: int32
+             * @description 1 to 10.
+             */
+            max: number;
+            /** @enum {string} */
+            name: "score";
+        } | {
+            /** @enum {string} */
+            name: "ranked_choice";
+        } | {
+            /** @enum {string} */
+            name: "sense_check";
+        };
+        /** @description How a kind of decision is made. */
+        MethodRule: {
+            /**
+             * Format: int32
+             * @description Hours of discussion before a vote may open.
+             */
+            discussion_hours: number;
+            /**
+             * Format: int32
+             * @description Hours after which a vote closes.
+             */
+            max_open_hours: number;
+            /** @description How votes become a result. */
+            method: components["schemas"]["Method"];
+            /**
+             * Format: int32
+             * @description Hours for which a vote is open at least, even when everybody has voted.
+             */
+            min_open_hours: number;
+            /**
+             * Format: int32
+             * @description The least share of members, in hundredths, that has to take part (delegations count); absent: no quorum.
+             */
+            quorum_percent?: number | null;
+            /**
+             * Format: int32
+             * @description Days after enactment at which the community looks at it again.
+             */
+            review_days?: number | null;
+            /** @description Whether who voted how is hidden, and forgotten when the vote closes. */
+            secret: boolean;
         };
         /** @description One model. */
         Model: {
@@ -630,13 +2446,91 @@ export interface components {
             /** @description Always `list`. */
             object: string;
         };
+        /**
+         * @description What a rule does, mildest first.
+         * @enum {string}
+         */
+        ModerationAction: "allow" | "warn" | "hold" | "refuse";
+        /** @description What waits for a moderator. */
+        ModerationDesk: {
+            /** @description Reports: those that wait first, then those that were settled and can still be appealed. */
+            cases: components["schemas"]["CaseView"][];
+            /** @description Comments that a rule or a sanction held. */
+            comments: components["schemas"]["HeldComment"][];
+            /** @description Questions and answers that a rule held. */
+            held: components["schemas"]["Held"][];
+        };
+        /** @description One rule of moderation. */
+        ModerationRule: {
+            /** @description What happens when it is found. */
+            action: components["schemas"]["ModerationAction"];
+            /** @description What it is called; stands in "Why this answer?". */
+            name: string;
+            /** @description Where it looks. */
+            on: components["schemas"]["ModerationSide"];
+            /** @description What it looks for. */
+            pattern: components["schemas"]["Pattern"];
+        };
+        /**
+         * @description Where a rule looks.
+         * @enum {string}
+         */
+        ModerationSide: "question" | "answer" | "both";
+        /** @description A delegation that the caller gave. */
+        MyDelegation: {
+            /** @description Along whom the vote goes while none of them votes, nearest first. */
+            path: string[];
+            /** @description To whom. */
+            to: components["schemas"]["MemberName"];
+            topic?: components["schemas"]["Topic"] | null;
+        };
+        /** @description Whom a side named as mediator. */
+        NamedMediator: {
+            /** @description Who named. */
+            by: components["schemas"]["MemberId"];
+            /** @description Whom. */
+            mediator: components["schemas"]["MemberName"];
+        };
+        /** @description A comment as it is written. */
+        NewComment: {
+            /** @description What is said. */
+            text: string;
+        };
+        /** @description A proposal as it is written. */
+        NewProposal: {
+            /** @description What can be chosen. */
+            options?: components["schemas"]["ProposalOption"][];
+            /** @description Whether discussion begins at once, instead of keeping it as a draft. */
+            submit?: boolean;
+            /** @description What and why. */
+            text: string;
+            /** @description In a line. */
+            title: string;
+            topic?: components["schemas"]["Topic"] | null;
+        };
+        /** @description A report. */
+        NewReport: {
+            /** @description What it is about. */
+            about: components["schemas"]["About"];
+            /** @description Which: a member's or a comment's id; for an answer the number of its entry in the ledger, where it is known. */
+            reference?: string | null;
+            /** @description What happened. */
+            words: string;
+        };
+        /** @description A new secret in place of the old one. */
+        NewSecret: {
+            /** @description The one from now on. */
+            new: string;
+            /** @description The one so far. */
+            old: string;
+        };
         /** @description One turn of a conversation, as a client sends it. */
         OpenAiChatMessage: {
             content?: components["schemas"]["Content"] | null;
             /** @description A name to tell speakers of the same role apart. */
             name?: string | null;
             /** @description Who speaks. */
-            role: components["schemas"]["Role"];
+            role: components["schemas"]["OpenAiRole"];
             /** @description The call whose result a tool's turn is. */
             tool_call_id?: string | null;
             /** @description The calls that an assistant's turn asked for. */
@@ -674,6 +2568,229 @@ export interface components {
              */
             top_logprobs?: number | null;
         };
+        /**
+         * @description Who speaks in a turn.
+         * @enum {string}
+         */
+        OpenAiRole: "system" | "user" | "assistant" | "tool";
+        /** @description The result of a vote, with everything that a member needs to count again. */
+        Outcome: {
+            /**
+             * Format: int32
+             * @description Of them, through another.
+             */
+            delegated: number;
+            /** @description How many said what, and the rounds of a run-off. */
+            detail: components["schemas"]["Detail"];
+            /**
+             * Format: int32
+             * @description Members who may vote.
+             */
+            electorate: number;
+            /**
+             * Format: int32
+             * @description Members whose vote counts, by themselves or through the one they trust.
+             */
+            taking_part: number;
+            /** @description Whether and what. */
+            verdict: components["schemas"]["Verdict"];
+        };
+        /** @description A held text as the one who asked sees it. */
+        OwnHeld: {
+            /** @description The answer, once it may be read. */
+            answer?: string | null;
+            /** @description Since when. */
+            at: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description What was asked; absent once it was erased. */
+            question?: string | null;
+            /** @description Which. */
+            side: components["schemas"]["HeldSide"];
+            /** @description Where it stands. */
+            state: components["schemas"]["HeldState"];
+        };
+        /** @description A sheet that is typed in. */
+        PaperBallot: {
+            /** @description What it says. */
+            choice: components["schemas"]["Choice"];
+            /** @description The sheet's code. */
+            code: string;
+            /** @description Whose vote it is. */
+            member: components["schemas"]["MemberId"];
+        };
+        /** @description Codes for sheets; they can be had at this moment only. */
+        PaperCodes: {
+            /** @description One for each sheet. */
+            codes: string[];
+        };
+        /** @description What a rule looks for. */
+        Pattern: {
+            /** @enum {string} */
+            kind: "words";
+            /** @description The words. */
+            words: string[];
+        } | {
+            /** @description The expression. */
+            expression: string;
+            /** @enum {string} */
+            kind: "regex";
+        } | {
+            /** @description Examples. */
+            examples: string[];
+            /** @enum {string} */
+            kind: "semantic";
+            /**
+             * Format: int32
+             * @description How near, in hundredths of the cosine: 1 to 100.
+             */
+            nearness: number;
+        };
+        /**
+         * @description What a role allows.
+         * @enum {string}
+         */
+        Permission: "ask" | "read" | "decide" | "invite" | "report" | "moderate" | "keep_library" | "mediate" | "operate" | "emergency";
+        /** @description A policy of AI behaviour. Everything has a default, and the default restricts nothing. */
+        Policy: {
+            /**
+             * @description Words with which every answer ends, such as a greeting; empty: none. Put there by the box, not by the model.
+             * @default
+             */
+            closing: string;
+            /**
+             * @description Sentences that stand under answers about something.
+             * @default []
+             */
+            disclaimers: components["schemas"]["Disclaimer"][];
+            /**
+             * @description What is kept.
+             * @default {
+             *       "conversation_days": 90,
+             *       "conversations": false,
+             *       "moderation_days": 30
+             *     }
+             */
+            keeping: components["schemas"]["Keeping"];
+            /**
+             * @description Languages it answers in (BCP 47), the preferred one first; empty: the language of the question.
+             * @default []
+             */
+            languages: string[];
+            /**
+             * Format: int32
+             * @description The most tokens of an answer; absent: the box's limit.
+             * @default null
+             */
+            max_answer_tokens: number | null;
+            /**
+             * @description Rules for what is asked and what is answered, in order; the strictest that fires wins.
+             * @default []
+             */
+            moderation: components["schemas"]["ModerationRule"][];
+            /**
+             * @description What the assistant is called; empty: it has no name.
+             * @default
+             */
+            persona: string;
+            /**
+             * @description How much members may ask.
+             * @default {
+             *       "guest_weight_percent": null,
+             *       "guests_per_hour": null,
+             *       "members_per_hour": null,
+             *       "program_weight_percent": {},
+             *       "urgent": false
+             *     }
+             */
+            quotas: components["schemas"]["QuotaPolicy"];
+            /**
+             * @description Questions on which a proposed policy is tried before a vote.
+             * @default []
+             */
+            sample_questions: string[];
+            /**
+             * @description What may be shared with neighbours.
+             * @default []
+             */
+            sharing: components["schemas"]["SharingKind"][];
+            /**
+             * @description Sources that ground answers; absent: all approved ones.
+             * @default null
+             */
+            sources: string[] | null;
+            /**
+             * @description How it speaks, in a sentence or two, such as "Friendly, short sentences, no jargon".
+             * @default
+             */
+            style: string;
+            /**
+             * @description Topics that it does not talk about, or hands over to a person.
+             * @default []
+             */
+            topics: components["schemas"]["TopicRule"][];
+            /**
+             * @description Whether members' own words may be offered for training (each member still has to agree).
+             * @default false
+             */
+            training: boolean;
+            /**
+             * @description What the community holds dear, as a text that every answer has in mind.
+             * @default
+             */
+            values: string;
+        };
+        /** @description One sentence about a policy. */
+        PolicySentence: {
+            /** @description Which; see [`SENTENCES`]. */
+            key: string;
+            /** @description What is filled in. */
+            params: {
+                [key: string]: string;
+            };
+            /** @description The whole sentence in English. */
+            text: string;
+        };
+        /** @description A version of the policy. */
+        PolicyVersion: {
+            /** @description When. */
+            at: components["schemas"]["Time"];
+            /** @description On what it rests. */
+            authority: components["schemas"]["Authority"];
+            /**
+             * Format: int64
+             * @description The ledger entry that put it in force.
+             */
+            entry: number;
+            /**
+             * Format: int64
+             * @description From 1 on.
+             */
+            version: number;
+        };
+        /** @description The policy in force. */
+        PolicyView: {
+            /**
+             * Format: int64
+             * @description The ledger entry that put it in force.
+             */
+            entry: number;
+            /** @description The policy itself. */
+            policy: components["schemas"]["Policy"];
+            proposal?: components["schemas"]["ProposalId"] | null;
+            /** @description The same in plain words. */
+            sentences: components["schemas"]["PolicySentence"][];
+            /** @description Since when. */
+            since: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Its version, from 1 on.
+             */
+            version: number;
+        };
         /** @description Detail of [`Usage::prompt_tokens`]. */
         PromptTokensDetails: {
             /**
@@ -682,6 +2799,131 @@ export interface components {
              * @default 0
              */
             cached_tokens: number;
+        };
+        /** @description A proposal as everybody may read it. */
+        Proposal: {
+            /**
+             * Format: int32
+             * @description Index of the option that was accepted.
+             */
+            accepted?: number | null;
+            /** @description Earlier wordings, oldest first. */
+            amendments?: components["schemas"]["Amendment"][];
+            /** @description Whose. */
+            author: components["schemas"]["MemberId"];
+            closed?: components["schemas"]["Time"] | null;
+            /** @description When it was begun. */
+            created: components["schemas"]["Time"];
+            /** @description Its name. */
+            id: components["schemas"]["ProposalId"];
+            /** @description Why what was accepted could not be enacted, such as that another policy came into force meanwhile. */
+            not_enacted?: string | null;
+            opened?: components["schemas"]["Time"] | null;
+            /** @description What can be chosen: one for yes-and-no methods, two or more for score and ranked choice, none for a sense check. */
+            options: components["schemas"]["ProposalOption"][];
+            review?: components["schemas"]["Time"] | null;
+            /** @description How it is decided; fixed when it is submitted, by the constitution of that moment. */
+            rule: components["schemas"]["MethodRule"];
+            /** @description Where it stands. */
+            state: components["schemas"]["ProposalState"];
+            submitted?: components["schemas"]["Time"] | null;
+            /** @description What and why. */
+            text: string;
+            /** @description In a line. */
+            title: string;
+            /** @description What it is about. */
+            topic: components["schemas"]["Topic"];
+        };
+        /** @description A proposal. */
+        ProposalId: string;
+        /** @description A proposal in a line. */
+        ProposalLine: {
+            /** @description Whose. */
+            author: components["schemas"]["MemberName"];
+            closes?: components["schemas"]["Time"] | null;
+            /**
+             * Format: int32
+             * @description How many comments there are.
+             */
+            comments: number;
+            /** @description When it was begun. */
+            created: components["schemas"]["Time"];
+            /** @description Its name. */
+            id: components["schemas"]["ProposalId"];
+            /** @description How it is decided. */
+            method: components["schemas"]["Method"];
+            opened?: components["schemas"]["Time"] | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["ProposalState"];
+            /** @description In a line. */
+            title: string;
+            /** @description What it is about. */
+            topic: components["schemas"]["Topic"];
+            /** @description Whether the caller has voted. */
+            voted: boolean;
+            /**
+             * Format: int32
+             * @description How many have voted.
+             */
+            votes: number;
+        };
+        /** @description All proposals that a member may see. */
+        ProposalList: {
+            /** @description Newest first. */
+            proposals: components["schemas"]["ProposalLine"][];
+            /** @description Those that the community wanted to look at again by now, the longest due first. */
+            reviews: components["schemas"]["ProposalId"][];
+        };
+        /** @description What can be chosen. */
+        ProposalOption: {
+            decision?: components["schemas"]["Decision"] | null;
+            /** @description In a line. */
+            title: string;
+        };
+        /**
+         * @description Where a proposal stands.
+         * @enum {string}
+         */
+        ProposalState: "draft" | "discussion" | "open" | "passed" | "failed" | "withdrawn" | "enacted" | "sensed";
+        /** @description A proposal with everything that its page shows. */
+        ProposalView: {
+            /** @description What its author is called. */
+            author_name: string;
+            /** @description Open votes that have closed: who voted how. */
+            ballots?: components["schemas"]["BallotLine"][] | null;
+            closes?: components["schemas"]["Time"] | null;
+            /** @description What is said about it. */
+            comments: components["schemas"]["CommentView"][];
+            /** @description What a proposed policy changes, line by line: `+` comes, `-` goes. */
+            diff?: string[] | null;
+            /**
+             * Format: int32
+             * @description How many have a vote.
+             */
+            electorate: number;
+            /**
+             * Format: int64
+             * @description The ledger entry that enacted it.
+             */
+            enacted_entry?: number | null;
+            /** @description What the caller may do with it now. */
+            may: components["schemas"]["MayDo"];
+            my_ballot?: components["schemas"]["Choice"] | null;
+            my_delegate?: components["schemas"]["MemberName"] | null;
+            opens_earliest?: components["schemas"]["Time"] | null;
+            outcome?: components["schemas"]["Outcome"] | null;
+            /**
+             * Format: int32
+             * @description Paper codes that nobody has used yet.
+             */
+            paper_codes_open: number;
+            /** @description The proposal itself. */
+            proposal: components["schemas"]["Proposal"];
+            /**
+             * Format: int32
+             * @description How many have voted themselves.
+             */
+            voted: number;
         };
         /** @description How many wait for their turn. */
         QueueStatus: {
@@ -698,6 +2940,66 @@ export interface components {
             urgent_allowed: boolean;
             /** @description Questions that wait. */
             waiting: number;
+        };
+        /** @description How much members may ask. Stewards have the same quota as everybody. */
+        QuotaPolicy: {
+            /**
+             * Format: int32
+             * @description Turns of a guest for each hundred turns of a member, when all wait; absent: the same.
+             * @default null
+             */
+            guest_weight_percent: number | null;
+            /**
+             * Format: int32
+             * @description Questions in an hour for a guest; absent: as many as get their turn.
+             * @default null
+             */
+            guests_per_hour: number | null;
+            /**
+             * Format: int32
+             * @description Questions in an hour for a member; absent: as many as get their turn.
+             * @default null
+             */
+            members_per_hour: number | null;
+            /**
+             * @description Turns in hundredths by API key, such as `bookkeeping`.
+             * @default {}
+             */
+            program_weight_percent: {
+                [key: string]: number;
+            };
+            /**
+             * @description Whether members may say that a question is urgent.
+             * @default false
+             */
+            urgent: boolean;
+        };
+        /** @description One round of a run-off. */
+        RankedRound: {
+            /**
+             * Format: int32
+             * @description The option that goes out after this round; in the last round none.
+             */
+            eliminated?: number | null;
+            /**
+             * Format: int32
+             * @description Votes that rank none of those left.
+             */
+            exhausted: number;
+            /** @description The options that had the fewest votes together, when the tie rule had to choose one of them; else empty. */
+            tied?: number[];
+            /** @description Votes by option; options that are out have 0. */
+            votes: number[];
+        };
+        /**
+         * @description Why a proposal was not accepted.
+         * @enum {string}
+         */
+        Rejection: "no_votes" | "no_quorum" | "objection" | "not_enough";
+        /** @description A report that was taken. */
+        ReportTaken: {
+            /** @description The case that it began. */
+            id: components["schemas"]["CaseId"];
         };
         /** @description A document: a text, or an object with it. */
         RerankDocument: string | {
@@ -756,6 +3058,20 @@ export interface components {
              */
             total_tokens: number;
         };
+        /** @description A new secret by a steward's code. */
+        Reset: {
+            /** @description The code that a steward made. */
+            code: string;
+            /** @description The new PIN or passphrase. */
+            secret: string;
+        };
+        /** @description A code by which a member may set a new secret. */
+        ResetCode: {
+            /** @description The code; shown at this moment only. */
+            code: string;
+            /** @description Until when it can be used. */
+            expires: components["schemas"]["Time"];
+        };
         /** @description OpenAI's `response_format`. */
         ResponseFormat: {
             /** @enum {string} */
@@ -770,10 +3086,35 @@ export interface components {
             type: "json_schema";
         };
         /**
-         * @description Who speaks in a turn.
+         * @description A role. Whoever is signed in has at least `Member`; whoever is not is a `Guest`.
          * @enum {string}
          */
-        Role: "system" | "user" | "assistant" | "tool";
+        Role: "steward" | "moderator" | "librarian" | "mediator" | "member" | "guest";
+        /** @description Who has a role. */
+        RoleHolder: {
+            /** @description Who. */
+            id: components["schemas"]["MemberId"];
+            /** @description What they are called. */
+            name: string;
+            until?: components["schemas"]["Time"] | null;
+        };
+        /** @description A role of a member. */
+        RoleOfMember: {
+            /** @description Since when. */
+            from: components["schemas"]["Time"];
+            /** @description Which. */
+            role: components["schemas"]["Role"];
+            until?: components["schemas"]["Time"] | null;
+        };
+        /** @description A role, what it allows, and who has it. */
+        RoleView: {
+            /** @description Who has it now; empty for members and guests, of whom there are too many to say. */
+            members: components["schemas"]["RoleHolder"][];
+            /** @description What it allows. */
+            permissions: components["schemas"]["Permission"][];
+            /** @description Which. */
+            role: components["schemas"]["Role"];
+        };
         /**
          * @description How the next token is picked and when to stop. Every field may be absent: the engine then uses its own default.
          *
@@ -855,11 +3196,104 @@ export interface components {
              */
             user: string | null;
         };
+        /** @description The sanctions ladder, lowest first. */
+        SanctionStep: {
+            /** @enum {string} */
+            step: "warning";
+        } | {
+            /**
+             * Format: int32
+             * @description At most 72 without a decision of the community.
+             */
+            hours: number;
+            /** @enum {string} */
+            step: "hold";
+        } | {
+            /**
+             * Format: int32
+             * @description Only by a decision of the community.
+             */
+            days: number;
+            /** @enum {string} */
+            step: "mute";
+        } | {
+            /**
+             * Format: int32
+             * @description So many.
+             */
+            days: number;
+            /** @enum {string} */
+            step: "suspend";
+        };
+        /** @description A sanction in force. */
+        SanctionView: {
+            /** @description `hold`, `mute` or `suspend`. */
+            step: string;
+            until?: components["schemas"]["Time"] | null;
+        };
+        /** @description What a moderator says about a held comment. */
+        SettleComment: {
+            /** @description Whether everybody can read it. If not, one that is held is erased, and another one is held. */
+            allow: boolean;
+        };
+        /** @description How a moderator settles a report. */
+        Settling: {
+            /** @description What is done. */
+            action: components["schemas"]["SettlingAction"];
+            /**
+             * Format: int32
+             * @description For how many hours comments are held.
+             */
+            hours?: number | null;
+            /** @description Why; both sides read it. */
+            words: string;
+        };
+        /**
+         * @description What a moderator may do alone.
+         * @enum {string}
+         */
+        SettlingAction: "dismiss" | "warn" | "hold";
+        /** @description Into how many recovery shares the box's key is split. */
+        SharesWanted: {
+            /**
+             * Format: int32
+             * @description So many of them open the box.
+             */
+            needed: number;
+            /**
+             * Format: int32
+             * @description Of so many.
+             */
+            of: number;
+        };
+        /**
+         * @description What can be shared with neighbours.
+         * @enum {string}
+         */
+        SharingKind: "knowledge" | "learning" | "compute" | "mutual_aid";
+        /** @description How somebody signs out. */
+        SignOut: {
+            /**
+             * @description Whether everywhere, such as after losing a phone.
+             * @default false
+             */
+            everywhere: boolean;
+        };
+        /**
+         * @description For what a source may be used.
+         * @enum {string}
+         */
+        SourceUse: "grounding" | "training" | "sharing";
         /**
          * @description Who says a message.
          * @enum {string}
          */
         Speaker: "system" | "user" | "assistant";
+        /**
+         * @description Where a use of a power stands.
+         * @enum {string}
+         */
+        Standing: "asked" | "lapsed" | "in_use" | "ended" | "ratified" | "unratified";
         /** @description How the box is. */
         Status: {
             engine: components["schemas"]["EngineStatus"];
@@ -881,6 +3315,12 @@ export interface components {
              */
             include_usage: boolean;
         };
+        /**
+         * Format: int64
+         * @description A moment: seconds since 1970-01-01 00:00 UTC, without leap seconds (POSIX).
+         * @example 1790000000
+         */
+        Time: number;
         /** @description A token that was picked. */
         TokenLogprob: {
             /** @description Its bytes: a token may be a part of a character. */
@@ -948,6 +3388,45 @@ export interface components {
             /** @description The token's text. */
             token: string;
         };
+        /**
+         * @description What a decision is about. Rules and delegations go by topic.
+         * @enum {string}
+         */
+        Topic: "behaviour" | "models" | "sources" | "people" | "neighbours" | "operation" | "constitution" | "other";
+        /**
+         * @description What the assistant does about a topic.
+         * @enum {string}
+         */
+        TopicAction: "decline" | "hand_over";
+        /** @description A topic and what the assistant does about it. */
+        TopicRule: {
+            /** @description What happens. */
+            action: components["schemas"]["TopicAction"];
+            /** @description What the member reads instead of an answer; empty: a sentence of the box. */
+            message?: string;
+            /** @description What it is called, such as "politics". */
+            name: string;
+            /** @description Words and phrases by which a question about it is known; any of them, whole words, in any case. */
+            words: string[];
+        };
+        /** @description A policy that is tried, and on what. */
+        Trial: {
+            /** @description The whole proposed policy. */
+            policy: components["schemas"]["Policy"];
+            /** @description What is asked under both. */
+            question: string;
+        };
+        /** @description Both answers, side by side. */
+        TrialAnswers: {
+            /** @description Under the proposed policy. */
+            after: string;
+            /** @description Rules that would apply. */
+            after_rules: string[];
+            /** @description Under the policy in force. */
+            before: string;
+            /** @description Rules that applied then. */
+            before_rules: string[];
+        };
         /** @description What a request cost. */
         Usage: {
             /**
@@ -967,6 +3446,29 @@ export interface components {
              */
             total_tokens: number;
         };
+        /** @description Whether a proposal was accepted. */
+        Verdict: {
+            /**
+             * Format: int32
+             * @description Index of the winning option.
+             */
+            option: number;
+            /** @enum {string} */
+            verdict: "accepted";
+        } | {
+            /** @description Why, as a name that a page puts into words. */
+            reason: components["schemas"]["Rejection"];
+            /** @enum {string} */
+            verdict: "rejected";
+        } | {
+            /** @enum {string} */
+            verdict: "sensed";
+        };
+        /** @description Words in a case. */
+        Words: {
+            /** @description For the others who are part of it. */
+            words: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -976,6 +3478,349 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the ledger entry */
+                entry: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Audit"];
+                };
+            };
+            /** @description There is no entry about an answer of that number */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The box runs without a community */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"][];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    agree: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such case of this member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no outcome to agree to */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    appeal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Words"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such case of this member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is nothing to appeal against, or not any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    close_case: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such case of this member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is nothing to take back or give up */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    mediation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MediatorWanted"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            /** @description Somebody who cannot mediate */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such case of this member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody has appealed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    outcome: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Words"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only the mediator whom both sides chose */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such case of this member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no mediation */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     chat: {
         parameters: {
             query?: never;
@@ -1007,7 +3852,16 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Sent by another site's page */
+            /** @description Members only may ask, and nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by another site's page, or by somebody who may not ask */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1095,6 +3949,2321 @@ export interface operations {
             };
         };
     };
+    held_comments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldComment"][];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The caller is no moderator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    settle_comment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettleComment"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The caller is no moderator, or wrote it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such comment */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Everybody can read it already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    erase_comment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is another member's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such comment */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    constitution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConstitutionView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delegations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegationsView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delegate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Delegate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegationsView"];
+                };
+            };
+            /** @description It would go in a circle or too far, or the constitution has no delegation */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such active member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_delegation: {
+        parameters: {
+            query?: {
+                /** @description On this topic; absent: the delegation for all others */
+                topic?: components["schemas"]["Topic"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegationsView"];
+                };
+            };
+            /** @description There is no such topic */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such delegation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    emergencies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not while suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ask_emergency: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmergencyWanted"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyView"];
+                };
+            };
+            /** @description A reason is missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only stewards */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The constitution does not give it, or it rests, or it is in use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    agree_to_emergency: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only stewards */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody asked for it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not wait for anybody */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    founding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundingView"];
+                };
+            };
+            /** @description This portal runs without a community */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    found: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Founding"];
+            };
+        };
+        responses: {
+            /** @description The community is founded, and the founder signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundedView"];
+                };
+            };
+            /** @description The setup code, or something else, will not do */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is a community already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description This portal runs without a community */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    own: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnHeld"][];
+                };
+            };
+            /** @description The box runs without a community */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    settle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HeldWord"];
+            };
+        };
+        responses: {
+            /** @description It is settled */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The caller is no moderator, or the text is their own */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such text */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody settled it already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the app calls it */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the app kept */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The caller keeps no conversation of that name */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    keep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the app calls it: 1 to 64 letters, digits, - and _ */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description It is kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The name is not one */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The policy keeps no conversations, or too many are kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    forget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the app calls it */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone, or was not there */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"][];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only stewards invite here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationWanted"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationCode"];
+                };
+            };
+            /** @description Too many or too long */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only stewards invite here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It lets nobody in any more */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such invitation of this member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Join"];
+            };
+        };
+        responses: {
+            /** @description A member, and signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description The code, the name or the secret will not do */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no community yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many join without an invitation */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ledger: {
+        parameters: {
+            query?: {
+                /** @description The entries before this number; absent: the newest */
+                before?: number;
+                /** @description How many, at most 200; absent: 50 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPage"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_ledger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ledger, an entry a line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not while suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    verify_ledger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerVerdict"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
+    leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Leave"];
+            };
+        };
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The secret is another one */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The last steward */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSecret"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The old secret is another one, or the new one will not do */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many attempts */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberView"][];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not while suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    allow_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The code; it can be seen at this moment only */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResetCode"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only stewards */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    moderation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModerationDesk"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only moderators */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    settle_case: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                case: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Settling"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            /** @description More than a moderator may do alone */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only moderators, and nobody their own case */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such case */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It was settled already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    policy_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyVersion"][];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    proposals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalList"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    propose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProposal"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description Something in it makes no sense; the message says what */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The caller may not propose for now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such proposal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    amend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AmendProposal"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description Something in it makes no sense; the message says what */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is another member's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such proposal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be amended any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The proposal's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CastBallot"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description Not a choice of this method; the message says what is */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The caller has no vote in this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such proposal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No votes are taken now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    take_back_vote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The proposal's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such proposal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No votes are taken now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    comment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewComment"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description Empty, too long, or refused by the policy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such proposal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is not discussed, or the caller may not comment for now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many comments in an hour */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    open: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is another member's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such proposal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Discussion is not over */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cast_paper_ballot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The proposal's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PaperBallot"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No sheet has this code, or not a choice of this method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The member has no vote in this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such proposal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The member has voted already, or no votes are taken now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    issue_paper_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The proposal's name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssuePaperCodes"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaperCodes"];
+                };
+            };
+            /** @description More than there are members with a vote */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The caller is no steward */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such proposal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is neither discussed nor voted on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    submit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such proposal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is no draft any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is another member's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such proposal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReport"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportTaken"];
+                };
+            };
+            /** @description Words or a reference are missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such member or comment */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many reports of this member wait */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reset"];
+            };
+        };
+        responses: {
+            /** @description Signed in with the new secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description The code is not valid, or the secret will not do */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"][];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not while suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Name and secret do not belong together */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignOut"];
+            };
+        };
+        responses: {
+            /** @description Signed out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     status: {
         parameters: {
             query?: never;
@@ -1110,6 +6279,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    try_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Trial"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialAnswers"];
+                };
+            };
+            /** @description The policy cannot be put in force as it is */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The caller may not decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine is away, or others wait for too long */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };

@@ -106,7 +106,7 @@ export function receive(answer: Message, event: ChatEvent, now: number, id: numb
       // Stopped elsewhere: in another tab, or by the box because nobody listened for a minute.
       end(answer, event.stopped ? 'interrupted' : 'complete')
       if (event.finish_reason === 'length') answer.cut = true
-      if ('audit' in event && typeof event.audit === 'number') answer.audit = event.audit
+      if (typeof event.audit === 'number') answer.audit = event.audit
       break
     case 'error':
       end(answer, 'failed')

@@ -1,20 +1,15 @@
-// What something that is in force rests on (crates/governance: enactment.rs), in words.
+// What something that is in force rests on, in words.
 
 import { t } from '../i18n'
-
-interface Authority {
-  by?: string
-  proposal?: string
-}
+import type { Authority } from './api'
 
 /** The proposal behind it, or null. */
-export function proposalIn(authority: unknown): string | null {
-  const found = authority as Authority | null
-  return found?.by === 'proposal' && typeof found.proposal === 'string' ? found.proposal : null
+export function proposalIn(authority: Authority): string | null {
+  return authority.by === 'proposal' ? authority.proposal : null
 }
 
-export function authorityWords(authority: unknown): string {
-  switch ((authority as Authority | null)?.by) {
+export function authorityWords(authority: Authority): string {
+  switch (authority.by) {
     case 'proposal':
       return t('by.proposal')
     case 'founding':
@@ -25,7 +20,5 @@ export function authorityWords(authority: unknown): string {
       return t('by.mediation')
     case 'emergency':
       return t('by.emergency')
-    default:
-      return ''
   }
 }

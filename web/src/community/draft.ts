@@ -1,7 +1,7 @@
 // A proposal that is being written: from guided forms to what the box is sent. Values in, values out.
 
-import type { ProposalOption, Role } from './api'
-import type { Decision, ModerationRule, Policy, Topic, TopicRule } from './decisions'
+import type { NewProposal, Role } from './api'
+import type { Decision, ModerationRule, Policy, TopicRule } from './decisions'
 import type { Part } from './policy'
 
 /** What a member can propose by a form. The first six change a part of the policy. */
@@ -40,14 +40,6 @@ export interface Draft {
   models: string
 }
 
-/** What the box is sent, but for whether it is submitted at once. */
-export interface NewProposal {
-  title: string
-  text: string
-  topic?: Topic
-  options: ProposalOption[]
-}
-
 export const copyOf = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
 
 export const newTopic = (): TopicRule => ({ name: '', words: [], action: 'decline', message: '' })
@@ -59,7 +51,7 @@ export function tidy(policy: Policy): Policy {
   for (const part of ['persona', 'style', 'values', 'closing'] as const) tidied[part] = tidied[part].trim()
   for (const rule of tidied.topics) {
     rule.name = rule.name.trim() || (rule.words[0] ?? '')
-    rule.message = rule.message.trim()
+    rule.message = (rule.message ?? '').trim()
   }
   tidied.topics = tidied.topics.filter((rule) => rule.name !== '' && rule.words.length > 0)
   for (const rule of tidied.moderation) {

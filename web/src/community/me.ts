@@ -21,7 +21,7 @@ export function may(permission: Permission): boolean {
 export function setMe(body: Me): void {
   me.body = body
   if (body.founded) nameCommunity(body.community)
-  if (body.member === null) me.waiting = 0
+  if (!body.member) me.waiting = 0
 }
 
 /** Asks the box. Out of reach, what was known stays. */

@@ -13,6 +13,7 @@ const BY_STATE: Record<ProposalState, Group> = {
   passed: 'decided',
   failed: 'decided',
   withdrawn: 'decided',
+  sensed: 'decided',
   enacted: 'decided',
 }
 

@@ -1,53 +1,15 @@
-// Votes: what can be said by each method, and what came out. As the box writes it (crates/governance: method.rs,
-// tally/mod.rs).
+// Votes: what can be said by each method, and what came out.
 
+import type { components } from '../api/schema'
 import type { Key } from '../i18n'
 
-export type Method =
-  | { name: 'consent' | 'consensus' | 'majority' | 'ranked_choice' | 'sense_check' }
-  | { name: 'super_majority'; percent: number }
-  | { name: 'score'; max: number }
+type Schemas = components['schemas']
 
-export interface MethodRule {
-  method: Method
-  secret: boolean
-  quorum_percent: number | null
-  discussion_hours: number
-  min_open_hours: number
-  max_open_hours: number
-  review_days: number | null
-}
-
-export type Choice =
-  | { kind: 'yes' | 'no' | 'abstain' }
-  | { kind: 'object'; reason: string }
-  | { kind: 'score'; points: number[] }
-  | { kind: 'ranking'; order: number[] }
-  | { kind: 'sense'; feeling: number }
-
-export type Verdict =
-  | { verdict: 'accepted'; option: number }
-  | { verdict: 'rejected'; reason: 'no_votes' | 'no_quorum' | 'objection' | 'not_enough' }
-  | { verdict: 'sensed' }
-
-export interface RankedRound {
-  votes: number[]
-  exhausted: number
-  eliminated: number | null
-}
-export type Detail =
-  | { kind: 'yes_no'; yes: number; no: number; abstain: number; reasons: string[] }
-  | { kind: 'score'; sums: number[] }
-  | { kind: 'ranked'; rounds: RankedRound[] }
-  | { kind: 'sense'; counts: number[] }
-
-export interface Outcome {
-  verdict: Verdict
-  electorate: number
-  taking_part: number
-  delegated: number
-  detail: Detail
-}
+export type Method = Schemas['Method']
+export type MethodRule = Schemas['MethodRule']
+export type Choice = Schemas['Choice']
+export type Verdict = Schemas['Verdict']
+export type Outcome = Schemas['Outcome']
 
 /** One button of a ballot. Where `reason` is true it opens a field first. */
 export interface BallotButton {
@@ -100,8 +62,8 @@ export function feelingLabel(feeling: number): Key {
 }
 
 /** Whether this button is what the member said last. */
-export function isChosen(button: BallotButton, mine: Choice | null): boolean {
-  if (mine === null || mine.kind !== button.choice.kind) return false
+export function isChosen(button: BallotButton, mine: Choice | null | undefined): boolean {
+  if (mine == null || mine.kind !== button.choice.kind) return false
   return mine.kind !== 'sense' || (button.choice.kind === 'sense' && button.choice.feeling === mine.feeling)
 }
 

@@ -1,6 +1,6 @@
 // Decisions and everything else that the box names, in plain words.
 
-import { hasWords, t, type Key } from '../i18n'
+import { fullTime, hasWords, t, type Key } from '../i18n'
 import { timeWords } from '../waiting'
 import type { Permission, ProposalState, Role } from './api'
 import type { Decision, SanctionStep, Topic } from './decisions'
@@ -93,6 +93,8 @@ export function decisionWords(decision: Decision, names: ReadonlyMap<string, str
       return t('dec.lift_sanction', { name: nameOf(decision.member, names) })
     case 'break_glass':
       return t('dec.break_glass', { reason: decision.reason, time: hoursWords(decision.hours) })
+    case 'use_emergency':
+      return t('dec.use_emergency', { power: powerWords(decision.power), when: fullTime(decision.until * 1000) })
     case 'ratify_emergency':
       return t('dec.ratify_emergency')
   }
