@@ -154,6 +154,33 @@ fn an_entry_that_the_box_did_not_sign_is_found_though_its_hashes_fit() {
     }
 }
 
+/// Each entry is signed by the box; but they are of two histories.
+#[test]
+fn entries_that_the_box_signed_in_another_history_do_not_follow() {
+    let mut connection = ledger(1);
+    let mut other = ledger(1);
+    for number in 2..=5 {
+        add(&mut connection, &key(), number);
+        add(&mut other, &key(), number + 100);
+    }
+    break_in(&connection);
+    for seq in 2..=5 {
+        let there = banyan_ledger::entry(&other, seq).unwrap().unwrap();
+        let splice = |c: &Connection| {
+            let sql = "UPDATE ledger SET time = ?, payload = ?, previous = ?, hash = ?, signature = ? WHERE seq = ?";
+            let signature = there.signature.as_bytes();
+            c.execute(
+                sql,
+                params![there.time, there.payload, there.previous, there.hash, signature, seq as i64],
+            )
+            .is_ok()
+        };
+        // Entry 2 follows in both histories, so what comes after it does not.
+        let bad = if seq == 2 { 3 } else { seq };
+        assert_eq!(after(&connection, splice), Some(Some(bad)), "entry {seq} of the other history");
+    }
+}
+
 #[test]
 fn the_first_bad_entry_is_named_also_when_a_later_one_breaks_the_chain() {
     let connection = ledger(6);
