@@ -1,4 +1,4 @@
-//! The tie rules, written down a second time in another way, over elections so small that most of them are tied.
+//! The tie rules, written down a second time in another way, over elections so small that many of them are tied.
 
 use std::cmp::Reverse;
 
@@ -32,13 +32,31 @@ fn out_in_order(papers: &[Vec<u8>], options: u8) -> Vec<u8> {
 
 fn papers(options: u8) -> impl Strategy<Value = Vec<Vec<u8>>> {
     let paper = (Just((0..options).collect::<Vec<u8>>()).prop_shuffle(), 1..=usize::from(options));
-    vec(paper.prop_map(|(order, length)| order[..length].to_vec()), 1..9)
+    vec(paper.prop_map(|(order, length)| order[..length].to_vec()), 1..16)
+}
+
+#[test]
+fn tied_options_are_told_apart_by_the_round_just_before_not_by_the_first() {
+    let mut choices = Vec::new();
+    for (order, votes) in
+        [(&[0, 1][..], 5), (&[1], 4), (&[2, 0, 1], 1), (&[2, 4], 2), (&[3, 1], 2), (&[4], 8)]
+    {
+        choices.extend(vec![ranking(order); votes]);
+    }
+    let outcome = count(Method::RankedChoice, 5, choices);
+    let Detail::Ranked { rounds } = outcome.detail else { panic!("no rounds") };
+    assert_eq!(rounds[0].votes, [5, 4, 3, 2, 8]);
+    assert_eq!(rounds[1].votes, [5, 6, 3, 0, 8]);
+    // 0 had more than 1 at first, and fewer just before.
+    assert_eq!(rounds[2].votes, [6, 6, 0, 0, 10]);
+    assert_eq!((&rounds[2].tied[..], rounds[2].eliminated), (&[0, 1][..], Some(0)));
+    assert_eq!(outcome.verdict, Verdict::Accepted { option: 1 });
 }
 
 proptest! {
     #[test]
     fn a_run_off_is_what_the_rule_says_also_when_options_are_tied(
-        (options, papers) in (1..6_u8).prop_flat_map(|options| (Just(options), papers(options)))
+        (options, papers) in (1..7_u8).prop_flat_map(|options| (Just(options), papers(options)))
     ) {
         let outcome = count(Method::RankedChoice, options.into(), papers.iter().map(|order| ranking(order)).collect());
         let expected = out_in_order(&papers, options);
