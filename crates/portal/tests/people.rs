@@ -41,8 +41,8 @@ async fn me(web: &TestBox, cookie: &str) -> Value {
 
 /// The session's cookie as the browser sends it back, and as it was set.
 fn session(response: &Response<()>) -> (String, String) {
-    let set = response.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
-    let set = set.filter(|cookie| cookie.starts_with("banyan_session=")).next_back().unwrap();
+    let mut set = response.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+    let set = set.rfind(|cookie| cookie.starts_with("banyan_session=")).unwrap();
     (set.split(';').next().unwrap().to_owned(), set.to_owned())
 }
 

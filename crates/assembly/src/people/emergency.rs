@@ -106,7 +106,7 @@ impl Assembly {
             let earlier: Vec<Emergency> = load(change.tx)?.into_iter().map(|kept| kept.emergency).collect();
             let id = EmergencyId::from_random(random::bits()?);
             let asked = Emergency::ask(id, wanted.power, &by, &roles, &rule, &earlier, change.now);
-            let (emergency, enactment) = asked.map_err(refused)?;
+            let (emergency, enactment) = asked.map_err(|error| refused(&error))?;
             change.tx.execute(
                 "INSERT INTO emergencies (id, state, reason, made_by, created) VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![
@@ -139,7 +139,8 @@ impl Assembly {
             let rule = rule(change.tx)?;
             let kept = load(change.tx)?.into_iter().find(|kept| kept.emergency.id == id);
             let mut emergency = kept.ok_or(Refusal::NotFound("emergency"))?.emergency;
-            let enactment = emergency.agree(&by, &roles, &rule, change.now).map_err(refused)?;
+            let enactment =
+                emergency.agree(&by, &roles, &rule, change.now).map_err(|error| refused(&error))?;
             store(change, &emergency)?;
             record(change, &emergency, "agreed", &by)?;
             if let Some(enactment) = enactment {
@@ -246,7 +247,7 @@ fn view(
 }
 
 /// A rule's no, in the assembly's words.
-fn refused(error: EmergencyError) -> Refusal {
+fn refused(error: &EmergencyError) -> Refusal {
     let message = error.to_string();
     let code = match error {
         EmergencyError::NoSuchPower(_) => "no_such_power",

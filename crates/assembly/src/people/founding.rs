@@ -181,5 +181,5 @@ fn split(data: &Path, wanted: SharesWanted) -> Result<Vec<String>, AssemblyError
     let key = KeySource::of_box(data).load()?;
     let shares = recovery::split(key.as_bytes(), wanted.needed, wanted.of)
         .map_err(|error| Refusal::Invalid { field: "shares", code: "shares", message: error.to_string() })?;
-    Ok(shares.iter().map(|share| share.to_words().to_string()).collect())
+    Ok(shares.iter().map(recovery::Share::to_words).collect())
 }

@@ -124,7 +124,8 @@ pub(crate) fn grant_role(change: &Change<'_>, enactment: &Enactment) -> Result<(
     let Decision::GrantRole { member, role, days } = enactment.decision() else { return Ok(()) };
     members::name(change.tx, member)?;
     let until = days.map(|days| change.now.plus_days(days));
-    roles::check_grant(&grants(change.tx)?, member, *role, until, change.now).map_err(refused)?;
+    roles::check_grant(&grants(change.tx)?, member, *role, until, change.now)
+        .map_err(|error| refused(&error))?;
     end(change, member, *role)?;
     change.tx.execute(
         "INSERT INTO role_grants (member, role, begins, until) VALUES (?1, ?2, ?3, ?4)",
@@ -136,7 +137,7 @@ pub(crate) fn grant_role(change: &Change<'_>, enactment: &Enactment) -> Result<(
 /// Ends the role of this decision.
 pub(crate) fn end_role(change: &Change<'_>, enactment: &Enactment) -> Result<(), AssemblyError> {
     let Decision::EndRole { member, role } = enactment.decision() else { return Ok(()) };
-    roles::check_end(&grants(change.tx)?, member, *role, change.now).map_err(refused)?;
+    roles::check_end(&grants(change.tx)?, member, *role, change.now).map_err(|error| refused(&error))?;
     end(change, member, *role)
 }
 
@@ -144,7 +145,7 @@ pub(crate) fn end_role(change: &Change<'_>, enactment: &Enactment) -> Result<(),
 pub(super) fn may_leave(connection: &Connection, member: &MemberId, now: Time) -> Result<(), AssemblyError> {
     match roles::check_end(&grants(connection)?, member, Role::Steward, now) {
         Ok(()) | Err(RoleError::HasNotGotIt(_)) => Ok(()),
-        Err(error) => Err(refused(error).into()),
+        Err(error) => Err(refused(&error).into()),
     }
 }
 
@@ -155,7 +156,7 @@ fn end(change: &Change<'_>, member: &MemberId, role: Role) -> Result<(), Assembl
     Ok(())
 }
 
-fn refused(error: RoleError) -> Refusal {
+fn refused(error: &RoleError) -> Refusal {
     let code = match error {
         RoleError::NotGiven(_) => "role_not_given",
         RoleError::HasIt(_) => "role_held_already",

@@ -92,7 +92,7 @@ impl Assembly {
             let (reference, against) = rows::reported(change.tx, report.about, report.reference.as_deref())?;
             let id = CaseId::from_random(random::bits()?);
             let case = Case::report(id.clone(), report.about, reference, by.clone(), against, change.now);
-            rows::insert(change, &case.map_err(refused)?)?;
+            rows::insert(change, &case.map_err(|error| refused(&error))?)?;
             rows::say(change, &id, &by, &words)?;
             record(change, &id, "reported", None)?;
             Ok(id)
@@ -242,9 +242,7 @@ impl Assembly {
         step: &'static str,
         words: Option<String>,
         now: Time,
-        take: impl FnOnce(&mut Case, &MemberId, Time) -> Result<Option<Enactment>, CaseError>
-        + Send
-        + 'static,
+        take: impl FnOnce(&mut Case, &MemberId, Time) -> Result<Option<Enactment>, CaseError> + Send + 'static,
     ) -> Result<CaseView, AssemblyError> {
         let (by, id) = (caller.member.clone(), id.clone());
         let is_moderator = caller.may(Permission::Moderate);
@@ -252,10 +250,11 @@ impl Assembly {
             let mut case = rows::load(change.tx, &id)?;
             case.expire(change.now);
             // Whoever may not see it does not learn that it is there.
-            if !view::sees(&case, &by) && !(is_moderator && view::is_on_desk_of(&case, &by)) {
+            let may_see = view::sees(&case, &by) || (is_moderator && view::is_on_desk_of(&case, &by));
+            if !may_see {
                 return Err(Refusal::NotFound("case").into());
             }
-            let enactment = take(&mut case, &by, change.now).map_err(refused)?;
+            let enactment = take(&mut case, &by, change.now).map_err(|error| refused(&error))?;
             rows::update(change, &case)?;
             if let Some(words) = &words {
                 rows::say(change, &id, &by, words)?;
@@ -297,7 +296,7 @@ fn checked(words: &str) -> Result<String, Refusal> {
 }
 
 /// A rule's no, in the assembly's words.
-fn refused(error: CaseError) -> Refusal {
+fn refused(error: &CaseError) -> Refusal {
     let message = error.to_string();
     match error {
         CaseError::WrongState { .. } => Refusal::WrongState { code: "wrong_state", message },

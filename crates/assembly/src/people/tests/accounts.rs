@@ -118,7 +118,7 @@ async fn who_leaves_is_forgotten_and_the_last_steward_stays() {
     assert_eq!(code(the_box.assembly.sign_in("Ben", SECRET, HERE, NOW).await), "wrong_name_or_secret");
     let members = the_box.assembly.members(&ada, NOW).await.unwrap();
     assert_eq!(members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>(), ["Ada"]);
-    let kept = the_box.assembly.read(|connection| Ok(crate::people::names(connection)?)).await.unwrap();
+    let kept = the_box.assembly.read(crate::people::names).await.unwrap();
     assert!(!kept.values().any(|name| name == "Ben"));
     // The name is free again.
     the_box.join(&ada, "Ben").await;

@@ -65,7 +65,7 @@ async fn a_member_sees_and_withdraws_their_own_invitations_and_a_steward_all() {
     let of_ada = the_box.assembly.invite(&ada, 1, 1, NOW).await.unwrap();
     let of_ben = the_box.assembly.invite(&ben, 1, 1, NOW).await.unwrap();
     let seen = the_box.assembly.invitations(&ben, NOW).await.unwrap();
-    assert_eq!(seen.iter().map(|one| one.id.clone()).collect::<Vec<_>>(), [of_ben.id.clone()]);
+    assert_eq!(seen.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), [of_ben.id.as_str()]);
     assert_eq!(code(the_box.assembly.withdraw_invitation(&ben, &of_ada.id, NOW).await), "not_found");
     assert_eq!(code(the_box.assembly.withdraw_invitation(&ada, &of_ben.id, NOW).await), "ok");
     assert_eq!(code(the_box.assembly.withdraw_invitation(&ada, "x", NOW).await), "not_found");
