@@ -213,9 +213,11 @@ struct Found {
 fn find(change: &Change<'_>, id: i64) -> Result<Found, AssemblyError> {
     let found: Option<(String, String, bool)> = change
         .tx
-        .query_row("SELECT author, words, held IS NOT NULL FROM comments WHERE id = ?1 AND words IS NOT NULL", [id], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
+        .query_row(
+            "SELECT author, words, held IS NOT NULL FROM comments WHERE id = ?1 AND words IS NOT NULL",
+            [id],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
         .optional()?;
     let (author, words, is_held) = found.ok_or(Refusal::NotFound("comment"))?;
     Ok(Found { author: rows::name(&author)?, words, is_held })

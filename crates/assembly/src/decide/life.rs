@@ -213,7 +213,9 @@ fn record_wording(
     let decisions = words::decisions(options);
     let size = serde_json::to_vec(&decisions)?.len();
     if size > MAX_DECISIONS {
-        let message = format!("what would be decided has {size} bytes and can have {MAX_DECISIONS}; propose it in parts");
+        let message = format!(
+            "what would be decided has {size} bytes and can have {MAX_DECISIONS}; propose it in parts"
+        );
         return Err(Refusal::Invalid { field: "options", code: "decisions_too_large", message }.into());
     }
     change.record(kind, &Proposed { proposal: id, author, topic: *topic, decisions, words })?;
