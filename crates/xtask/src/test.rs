@@ -136,8 +136,8 @@ fn node_tests(node: &Node, folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// So many elections, the same ones every time: a failure can be looked at again. Two in five are small or tied and show
-/// only a part; the others are compared whole.
+/// So many elections, the same ones every time: a failure can be looked at again. One in twenty is tied and shows only a
+/// part; the others are compared whole.
 const ELECTIONS: &str = "6000";
 const ELECTIONS_SEED: &str = "4";
 

@@ -2,6 +2,8 @@
 
 mod capacity;
 mod engine;
+mod governance;
+mod ledger;
 pub(crate) mod llama_server;
 mod load;
 mod report;
@@ -23,8 +25,12 @@ pub(crate) enum Bench {
     Capacity,
     /// Members against any server that speaks the OpenAI wire
     Load(load::Args),
+    /// Count votes of 500 members with delegation
+    Governance(governance::Args),
     /// Kill the engine under load and count the seconds until the box answers again
     Restart(restart::Args),
+    /// The community's record: entries appended a second, and the time to verify 100,000
+    Ledger,
 }
 
 pub(crate) fn command(bench: Bench) -> Result<()> {
@@ -33,6 +39,8 @@ pub(crate) fn command(bench: Bench) -> Result<()> {
         Bench::Serve(args) => serve::command(&args),
         Bench::Capacity => capacity::command(),
         Bench::Load(args) => load::command(&args),
+        Bench::Governance(args) => governance::command(&args),
         Bench::Restart(args) => restart::command(&args),
+        Bench::Ledger => ledger::command(),
     }
 }
