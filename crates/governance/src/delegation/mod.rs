@@ -1,20 +1,20 @@
 //! Handing one's vote to somebody one trusts.
 //!
 //! A delegation is for one topic or, without a topic, for all; the one for a topic comes before the one for all. It
-//! holds until it is revoked, and everybody can see along whom their vote would go ([`path`]). In a vote [`resolve`]
+//! holds until it is revoked, and everybody can see along whom their vote would go ([`path`]). In a vote [`resolve()`]
 //! says for every member through whom they speak:
 //!
 //! * One's own vote comes first: who votes speaks for themselves, whatever they have delegated.
 //! * Otherwise the vote goes to the one they trust; if that one does not vote, on to the one *they* trust, at most
 //!   [`DelegationRule::max_length`] steps, until somebody is found who votes.
 //! * Circles, chains that are too long, and chains that end at somebody who neither votes nor hands on count for nobody.
-//!   So does a chain that reaches somebody who may not vote (who left, who is suspended).
+//!   The same goes for a chain that reaches somebody who may not vote (who left, who is suspended).
 //! * Where [`DelegationRule::max_votes`] limits what one member may carry, the nearest are carried first (fewest steps),
 //!   and of equally near ones those whose names come first; the others do not count.
 //!
 //! [`check`] refuses a new delegation that would close a circle or begin a chain that is too long. Circles can come up
 //! all the same, when the delegation for a topic is revoked and the one for all takes its place, which is why
-//! [`resolve`] trusts in nothing.
+//! [`resolve()`] trusts in nothing.
 //!
 //! Not here: who may delegate at all, which is the constitution's matter, and keeping at most one delegation a member
 //! and topic, which is the store's; of several the last in the list holds.
