@@ -166,7 +166,7 @@ async fn words_that_were_withdrawn_are_not_found_again_by_a_reload() {
         })
         .await;
     let site = community.portal().await;
-    let _engine = site.engine([Act::Say(vec!["A long beginning, and then snake oil."])]);
+    let _engine = site.engine([Act::Say(vec!["A long beginning, ", "and then snake oil."])]);
     site.is_ready().await;
     let (_, text) = whole(site.send(community.signed(api_question("What helps?"))).await).await;
     let name = common::events(&text)[0].1["answer"].as_str().unwrap().to_owned();

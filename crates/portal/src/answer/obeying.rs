@@ -113,7 +113,7 @@ impl Obeying {
             Step::ModelMissing => self.log.skipped(self.effective.missing_model()),
             Step::Event(AnswerEvent::Words(words)) => self.words(&words).await,
             Step::Event(AnswerEvent::Done { finish_reason, usage, .. }) => {
-                self.end(finish_reason, usage).await
+                self.end(finish_reason, usage).await;
             }
             Step::Event(AnswerEvent::Failed(failure)) => {
                 self.log.came_to(AnswerAction::Failed);

@@ -84,7 +84,7 @@ impl Answers {
             match (event, &mut said) {
                 (AnswerEvent::Words(words), Said::Words(whole)) => whole.push_str(&words),
                 (AnswerEvent::Replaced(saying) | AnswerEvent::Said(saying), said) => {
-                    *said = Said::Saying(saying)
+                    *said = Said::Saying(saying);
                 }
                 (AnswerEvent::Failed(failure), _) => return Err(failure),
                 _ => {}

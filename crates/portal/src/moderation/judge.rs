@@ -31,7 +31,7 @@ impl Effective {
         log.applied(ruling.fired.iter().map(String::as_str));
         match (ruling.action, ruling.topic) {
             (ModerationAction::Refuse, _) => Verdict::Say(Saying::Refused, AnswerAction::Refused),
-            (_, Some(topic)) => of_topic(topic),
+            (_, Some(topic)) => of_topic(&topic),
             (ModerationAction::Hold, None) => Verdict::Hold,
             (action, None) => Verdict::Ask { warn: action == ModerationAction::Warn },
         }
@@ -62,7 +62,7 @@ impl Effective {
     }
 }
 
-fn of_topic(topic: TopicRule) -> Verdict {
+fn of_topic(topic: &TopicRule) -> Verdict {
     let own = Some(topic.message.trim().to_owned()).filter(|message| !message.is_empty());
     match topic.action {
         TopicAction::Decline => Verdict::Say(Saying::Declined(own), AnswerAction::Declined),
