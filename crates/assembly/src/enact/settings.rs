@@ -12,7 +12,11 @@ const EMERGENCY_DAYS: u32 = 90;
 /// all was looked at before (`Decision::check`).
 pub(super) fn apply(decision: &Decision, now: Time, in_force: &mut InForce) -> Result<(), Refusal> {
     match decision {
-        Decision::ActivateModel { model } => in_force.model = Some(model.clone()),
+        Decision::ActivateModel { model } => {
+            in_force.model = Some(model.clone());
+            // An adapter changes the model that it was made for, and no other.
+            in_force.adapter = None;
+        }
         Decision::ActivateAdapter { adapter } => in_force.adapter = Some(adapter.clone()),
         Decision::RollBackAdapter => {
             if in_force.adapter.take().is_none() {

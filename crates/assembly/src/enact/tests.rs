@@ -114,6 +114,9 @@ async fn each_line_of_what_is_in_force_follows_its_decision() {
         Some("a".into())
     );
     assert_eq!(after(&world, Decision::RollBackAdapter).await.adapter, None);
+    after(&world, Decision::ActivateAdapter { adapter: "a".into() }).await;
+    let other = after(&world, Decision::ActivateModel { model: "m".into() }).await;
+    assert_eq!((other.model.as_deref(), other.adapter), (Some("m"), None), "it was made for another model");
 
     let (source, r#use) = (String::from("wiki"), SourceUse::Grounding);
     let withdraw = Decision::WithdrawSource { source: source.clone(), r#use };
@@ -171,7 +174,7 @@ async fn roles_and_sanctions_follow_their_decisions() {
     let moderators = || world.read(|connection| people::holders(connection, Role::Moderator, LATER));
     let grant = Decision::GrantRole { member: member.clone(), role: Role::Moderator, days: Some(3) };
     after(&world, grant).await;
-    assert_eq!(moderators().await, [member.clone()]);
+    assert_eq!(moderators().await, std::slice::from_ref(&member));
     after(&world, Decision::EndRole { member: member.clone(), role: Role::Moderator }).await;
     assert!(moderators().await.is_empty());
 
