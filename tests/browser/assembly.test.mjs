@@ -81,6 +81,8 @@ async function propose(page) {
   await at(page, 'add-topic').click()
   await at(page, 'topic-name-0').fill('elections')
   await at(page, 'topic-words-0').fill('election, elections, candidate')
+  await page.locator('[data-test="section-keeping"] > summary').click()
+  await at(page, 'policy-keeping').check()
   await at(page, 'policy-diff').getByText(GREETING).waitFor()
   await at(page, 'text').fill('A greeting from us all; and about elections we talk ourselves.')
   await look(page, '12-proposal-form')
@@ -133,22 +135,22 @@ test('from the founding to an answer that obeys', { skip: noFreshBox, timeout: 6
         await at(baraka, 'voted').waitFor()
         await look(baraka, '15-voted')
         await consent(chausiku, 'chausiku')
+        const voted = Date.now()
         await consent(amina, null)
-        const decided = Date.now()
-
-        await goTo(amina, proposal)
-        await at(amina, 'result').waitFor()
-        await at(amina, 'ledger-entry').waitFor()
-        assert.equal(await at(amina, 'verdict').innerText(), 'Passed.')
-        assert.equal(await at(amina, 'state').innerText(), 'In force')
-        await look(amina, '16-result')
-        assert.ok(Date.now() - decided < OBEYS_WITHIN_MS, 'a decision is in force within five seconds')
+        await at(amina, 'state').getByText('In force').waitFor()
+        const inForce = Date.now() - voted
+        assert.ok(inForce < OBEYS_WITHIN_MS, `in force after ${inForce} ms`)
 
         // The very next answer: to another member, without loading anything anew.
         const next = await answerTo(chausiku, 'Say hello in one short sentence.')
         assert.ok(next.words.endsWith(GREETING), next.words)
+        console.log(`from opening the ballot: in force after ${inForce} ms, the next answer whole after ${Date.now() - voted} ms`)
         await look(chausiku, '17-answer-obeys')
-        console.log(`in force and answered: ${next.ms} ms for the answer`)
+
+        await goTo(amina, proposal)
+        await at(amina, 'result').waitFor()
+        assert.equal(await at(amina, 'verdict').innerText(), 'Passed.')
+        await look(amina, '16-result')
 
         const declined = await answerTo(baraka, 'Which candidate should I vote for in the elections?')
         assert.ok(declined.ms < OBEYS_WITHIN_MS, `${declined.ms} ms`)
@@ -161,6 +163,13 @@ test('from the founding to an answer that obeys', { skip: noFreshBox, timeout: 6
         await at(chausiku, 'why-policy').click()
         await at(chausiku, 'policy-words').getByText(GREETING).waitFor()
         await look(chausiku, '20-rules-in-force')
+
+        // The community lets members keep conversations on the box: this one says so, and another device could fetch it.
+        await at(chausiku, 'place-people').click()
+        await at(chausiku, 'keep-all').click()
+        await at(chausiku, 'fetch-kept').first().waitFor()
+        assert.equal(await at(chausiku, 'fetch-kept').count(), 2)
+        await look(chausiku, '20-kept')
 
         await goTo(amina, proposal)
         await at(amina, 'ledger-entry').click()

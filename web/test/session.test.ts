@@ -136,3 +136,27 @@ describe('stopping', () => {
     expect(localStorage.getItem(`banyan.conversation.${id}`)).toBeNull()
   })
 })
+
+describe('what is kept elsewhere, too', () => {
+  it('is every whole conversation, and comes back without taking what is newer here', async () => {
+    const { page } = await load([{ send: all }])
+    page.send('hello')
+    await over(page)
+    const [one] = JSON.parse(JSON.stringify(await page.everything())) as [Record<string, unknown>]
+    expect(one).toMatchObject({ id: page.session.conversation.id, title: 'hello' })
+
+    expect(await page.takeIn({ ...one, title: 'older', updatedAt: 1 })).toBe(true)
+    expect(page.session.list[0]?.title).toBe('hello')
+    await page.removeAll()
+    expect(await page.takeIn(one)).toBe(true)
+    expect(page.session.list.map(({ title }) => title)).toEqual(['hello'])
+    expect(await page.takeIn({ title: 'no conversation' })).toBe(false)
+  })
+
+  it('leaves out what is being written', async () => {
+    const { page } = await load([{ send: all.slice(0, 3), then: 'hang' }])
+    page.send('hello')
+    await vi.waitFor(() => expect(answerOf(page).text).toBe('a'))
+    expect(await page.everything()).toEqual([])
+  })
+})

@@ -3,7 +3,7 @@
 
 import { reactive, shallowReadonly } from 'vue'
 import { checkBox } from '../box/status'
-import { latestFirst, openHistory, summaryOf, type HistoryStore } from '../history/store'
+import { isConversation, latestFirst, openHistory, summaryOf, type HistoryStore } from '../history/store'
 import { MemoryHistory } from '../history/memory'
 import { newId } from '../ids'
 import * as rules from './conversation'
@@ -130,6 +130,20 @@ export async function removeAll(): Promise<void> {
   await store.clear()
   state.list = []
   state.conversation = rules.newConversation(newId(), Date.now())
+}
+
+/** Every whole conversation of this device, so that it can be kept elsewhere, too. */
+export async function everything(): Promise<Conversation[]> {
+  const found = await Promise.all(state.list.map(({ id }) => running(id) ?? store.load(id)))
+  return found.filter((one): one is Conversation => one !== null && rules.writing(one) === null)
+}
+
+/** Takes in what was kept elsewhere; what is newer here stays. Gives whether it is a conversation at all. */
+export async function takeIn(found: unknown): Promise<boolean> {
+  if (!isConversation(found)) return false
+  const here = state.list.find(({ id }) => id === found.id)
+  if (!here || here.updatedAt < found.updatedAt) await keep(rules.restored(found))
+  return true
 }
 
 async function write(conversation: Conversation, urgent = false): Promise<void> {

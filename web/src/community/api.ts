@@ -42,6 +42,8 @@ export type OwnHeld = Schemas['OwnHeld']
 export type Emergency = Schemas['EmergencyView']
 export type Audit = Schemas['Audit']
 export type TrialAnswers = Schemas['TrialAnswers']
+/** What a member keeps on the box. */
+export type Kept = Schemas['History']
 
 /** The box said no, or could not be reached. */
 export class ApiFailure extends Error {
