@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use banyan_identity::{BoxKey, PublicKey, SigningKey, to_hex};
-use banyan_ledger::{Entry, Verified, export, head_of_file, page, verify_against, verify_file};
+use banyan_ledger::{Entry, Verified, append, export, head_of_file, page, verify_against, verify_file};
 use banyan_store::{KeySource, Store, StoreKey};
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -112,6 +112,21 @@ pub(crate) fn box_key(data: &Path, store_key: &StoreKey) -> Result<SigningKey> {
     Ok(BoxKey::load_or_create(&data.join("keys/box.key"), &store_key.derive(BOX_KEY))?)
 }
 
+/// Takes note of something that a steward did at the command line. Never a change of what is in force: those are
+/// decided, and enacted in one place.
+pub(crate) fn note(
+    store: &Store,
+    data: &Path,
+    store_key: &StoreKey,
+    now: i64,
+    kind: &'static str,
+    what: &serde_json::Value,
+) -> Result<()> {
+    let (key, payload) = (box_key(data, store_key)?, what.to_string());
+    store.write_blocking(move |tx| append(tx, &key, now, kind, payload.as_bytes()).map(|_| ()))?;
+    Ok(())
+}
+
 fn in_words(key: &PublicKey, verified: &Verified) -> String {
     let mut text = match &verified.head {
         Some(head) => format!(
@@ -135,7 +150,7 @@ fn line(entry: &Entry) -> String {
 
 #[cfg(test)]
 mod tests {
-    use banyan_ledger::{LedgerError, append};
+    use banyan_ledger::LedgerError;
 
     use super::*;
 

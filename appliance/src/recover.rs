@@ -7,8 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use banyan_identity::recovery::{RecoveryError, Share, WORDS, combine};
 use banyan_store::{KeySource, Store, StoreKey};
+use jiff::Timestamp;
+use serde_json::json;
 
+use crate::ledger;
 use crate::paths::Paths;
+
+/// The kind of the ledger entry that tells everybody of a recovery.
+const ENTRY: &str = "recovery";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -27,7 +33,7 @@ pub(crate) fn command(paths: &Paths, args: &Args) -> Result<()> {
     let input = std::io::stdin();
     let is_person = input.is_terminal();
     ask_for_the_rest(&mut shares, &mut input.lock(), &mut std::io::stderr(), is_person)?;
-    println!("{}", put_in_place(&paths.data, &shares)?);
+    println!("{}", put_in_place(&paths.data, &shares, Timestamp::now().as_second())?);
     Ok(())
 }
 
@@ -97,8 +103,8 @@ fn words_of_a_share(input: &mut impl BufRead) -> Result<Option<String>> {
     }
 }
 
-/// Puts the key in place, once it is known to be the right one; says what was done.
-fn put_in_place(data: &Path, shares: &[Share]) -> Result<String> {
+/// Puts the key in place, once it is known to be the right one, and records that; says what was done.
+fn put_in_place(data: &Path, shares: &[Share], now: i64) -> Result<String> {
     let key = StoreKey::from_bytes(*combine(shares)?);
     let source = KeySource::of_box(data);
     if source.load().is_ok_and(|present| present.as_bytes() == key.as_bytes()) {
@@ -113,8 +119,11 @@ fn put_in_place(data: &Path, shares: &[Share]) -> Result<String> {
             );
         }
         // The whole way, not only the file's beginning.
-        Store::open(data, &key, &[banyan_ledger::ROOM])?;
+        let store = Store::open(data, &key, &[banyan_ledger::ROOM])?;
         source.replace(&key)?;
+        // Whoever was there saw all shares together; the community can see that it happened.
+        ledger::note(&store, data, &key, now, ENTRY, &json!({ "shares": shares.len() }))
+            .context("the key is in place, but the ledger did not take note of it")?;
         return Ok(
             "The key was rebuilt, opens the database, and is in place. Start the box with: banyan run".into(),
         );
@@ -165,11 +174,16 @@ mod tests {
         let LostKey { dir, key, shares } = lost_key();
         let text = format!("{}\n\n{}\n", shares[2].to_words(), shares[0].to_words().replace(' ', "\n"));
         let (collected, _) = typed(&text, false);
-        let said = put_in_place(dir.path(), &collected.unwrap()).unwrap();
+        let said = put_in_place(dir.path(), &collected.unwrap(), 7).unwrap();
         assert!(said.contains("opens the database"), "{said}");
         assert_eq!(KeySource::of_box(dir.path()).load().unwrap().as_bytes(), key.as_bytes());
-        let again = put_in_place(dir.path(), &shares[..2]).unwrap();
+        let again = put_in_place(dir.path(), &shares[..2], 8).unwrap();
         assert!(again.contains("in place already"), "{again}");
+        let store = Store::open(dir.path(), &key, &[banyan_ledger::ROOM]).unwrap();
+        let entries = store.read_blocking(|connection| banyan_ledger::page(connection, None, 9)).unwrap();
+        let noted: Vec<_> =
+            entries.iter().map(|entry| (entry.time, entry.kind.as_str(), &entry.payload[..])).collect();
+        assert_eq!(noted, [(7, ENTRY, &br#"{"shares":2}"#[..])], "once, and no more than that");
     }
 
     #[test]
@@ -200,7 +214,7 @@ mod tests {
         let LostKey { dir, key, .. } = lost_key();
         KeySource::of_box(dir.path()).replace(&key).unwrap();
         let strangers = split(&[1; 32], 2, 2).unwrap();
-        let error = put_in_place(dir.path(), &strangers).unwrap_err().to_string();
+        let error = put_in_place(dir.path(), &strangers, 7).unwrap_err().to_string();
         assert!(error.contains("another box"), "{error}");
         assert_eq!(KeySource::of_box(dir.path()).load().unwrap().as_bytes(), key.as_bytes());
     }
@@ -209,9 +223,9 @@ mod tests {
     fn a_new_box_gets_its_key_before_its_backup_but_loses_none() {
         let dir = tempfile::tempdir().unwrap();
         let shares = split(&[1; 32], 2, 2).unwrap();
-        assert!(put_in_place(dir.path(), &shares).unwrap().contains("banyan restore"));
+        assert!(put_in_place(dir.path(), &shares, 7).unwrap().contains("banyan restore"));
         let others = split(&[2; 32], 2, 2).unwrap();
-        assert!(put_in_place(dir.path(), &others).unwrap_err().to_string().contains("move that key away"));
+        assert!(put_in_place(dir.path(), &others, 7).unwrap_err().to_string().contains("move that key away"));
         assert_eq!(KeySource::of_box(dir.path()).load().unwrap().as_bytes(), &[1; 32]);
     }
 }
