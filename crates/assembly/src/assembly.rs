@@ -71,7 +71,7 @@ impl Change<'_> {
 impl Assembly {
     /// The assembly of the box whose store this is. Reads what is in force.
     pub fn open(store: Store, key: SigningKey) -> Result<Self, AssemblyError> {
-        let in_force = store.read_blocking(|connection| InForce::load(connection))?;
+        let in_force = store.read_blocking(InForce::load)?;
         let (in_force, _) = watch::channel(Arc::new(in_force));
         Ok(Self {
             parts: Arc::new(Parts {

@@ -1,5 +1,7 @@
 //! A community from its founding to a policy in force, as its members do it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stand outside the test functions")]
+
 use std::collections::BTreeSet;
 
 use banyan_assembly::decide::{

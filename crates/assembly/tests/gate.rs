@@ -1,6 +1,8 @@
 //! The one gate, held by looking at the source: no code but `enact` writes what is in force, who has which role, or who
 //! is under which sanction. What the types cannot say (an SQL text is only a text) is said here.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stand outside the test functions")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -57,7 +57,7 @@ pub(super) fn open(change: &Change<'_>, kept: &mut Kept) -> Result<(), AssemblyE
         proposal: &'a ProposalId,
         rule: &'a banyan_governance::method::MethodRule,
     }
-    kept.proposal.open(change.now).map_err(refused)?;
+    kept.proposal.open(change.now).map_err(|error| refused(&error))?;
     let opened = Opened { proposal: &kept.proposal.id, rule: &kept.proposal.rule };
     change.record("proposal.opened", &opened)?;
     rows::save(change.tx, kept)

@@ -72,7 +72,7 @@ impl Assembly {
             let NewProposal { title, text, topic, options, submit: submits } = wanted;
             let new = New { title, text, topic_if_none: topic, options };
             let proposal = Proposal::draft(id.clone(), caller.member.clone(), new, &constitution, change.now)
-                .map_err(refused)?;
+                .map_err(|error| refused(&error))?;
             let mut kept = Kept::new(proposal);
             rows::save(change.tx, &kept)?;
             if submits {
@@ -96,7 +96,7 @@ impl Assembly {
             let AmendProposal { title, text, topic, options, reason } = wanted;
             let new = New { title, text, topic_if_none: topic, options };
             let was_draft = kept.proposal.state == ProposalState::Draft;
-            kept.proposal.amend(by, new, &reason, change.now).map_err(refused)?;
+            kept.proposal.amend(by, new, &reason, change.now).map_err(|error| refused(&error))?;
             rows::save(change.tx, kept)?;
             // What only its author has seen is nobody else's business.
             if was_draft {
@@ -150,7 +150,7 @@ impl Assembly {
                 by: &'a MemberId,
             }
             let was_draft = kept.proposal.state == ProposalState::Draft;
-            kept.proposal.withdraw(by, change.now).map_err(refused)?;
+            kept.proposal.withdraw(by, change.now).map_err(|error| refused(&error))?;
             rows::erase_choices(change.tx, &kept.proposal.id)?;
             if !was_draft {
                 change.record("proposal.withdrawn", &Withdrawn { proposal: &kept.proposal.id, by })?;
@@ -186,7 +186,7 @@ impl Assembly {
 
 pub(super) fn submit(change: &Change<'_>, kept: &mut Kept, by: &MemberId) -> Result<(), AssemblyError> {
     let constitution = InForce::load(change.tx)?.constitution.ok_or_else(not_founded)?;
-    kept.proposal.submit(by, &constitution, change.now).map_err(refused)?;
+    kept.proposal.submit(by, &constitution, change.now).map_err(|error| refused(&error))?;
     rows::save(change.tx, kept)?;
     let words = words::keep_wording(change, &kept.proposal, None)?;
     record_wording(change, "proposal.submitted", &kept.proposal, words)?;

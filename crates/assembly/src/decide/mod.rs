@@ -40,7 +40,7 @@ use crate::error::Refusal;
 pub(crate) const ROOM: Room = Room { name: "decide", steps: &[include_str!("../schema/decide_1.sql")] };
 
 /// A rule's no, in the assembly's words.
-fn refused(error: ProposalError) -> Refusal {
+fn refused(error: &ProposalError) -> Refusal {
     let message = error.to_string();
     match error {
         ProposalError::NotTheAuthor => {

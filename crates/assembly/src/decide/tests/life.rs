@@ -127,10 +127,7 @@ async fn what_was_overtaken_stays_passed_and_says_why() {
     votes(&world, second.clone(), 0, Choice::Yes, NOW).await.unwrap();
     let kept = kept(&world, second).await;
     assert_eq!((kept.proposal.state, kept.entry), (ProposalState::Passed, None));
-    assert!(
-        kept.proposal.not_enacted.unwrap().contains("version 2 is in force"),
-        "the second one says why"
-    );
+    assert!(kept.proposal.not_enacted.unwrap().contains("version 2 is in force"), "the second one says why");
     assert_eq!(world.assembly.in_force().policy_version, 2);
     assert_eq!(world.kinds().await.last().unwrap(), "proposal.not_enacted");
 }
