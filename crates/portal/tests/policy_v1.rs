@@ -20,6 +20,17 @@ const WHOLE: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnec
     {\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"smol\",\"choices\":[{\"index\":0,\"message\":\
     {\"role\":\"assistant\",\"content\":\"It is the secret recipe.\"},\"finish_reason\":\"stop\"}]}";
 
+const CALL: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n\
+    {\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"smol\",\"choices\":[{\"index\":0,\"message\":\
+    {\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"1\",\"type\":\"function\",\"function\":\
+    {\"name\":\"look_up\",\"arguments\":\"{\\\"what\\\":\\\"secret recipe\\\"}\"}}]},\"finish_reason\":\"tool_calls\"}]}";
+
+const OTHER_CALL: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n\
+    {\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"smol\",\"choices\":[{\"index\":0,\"message\":\
+    {\"role\":\"assistant\",\"content\":null,\"reasoning_content\":\"thinking aloud\",\"tool_calls\":[{\"id\":\"1\",\
+    \"type\":\"function\",\"function\":{\"name\":\"look_up\",\"arguments\":\"{\\\"what\\\":\\\"rye bread\\\"}\"}}]},\
+    \"finish_reason\":\"tool_calls\"}]}";
+
 async fn ask(site: &TestBox, path: &str, body: Value) -> (u16, String) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let name = format!("till-{}", NUMBER.fetch_add(1, Ordering::SeqCst));
@@ -138,4 +149,19 @@ async fn what_is_read_as_data_gets_no_closing_and_a_text_is_looked_at_too() {
     let (status, text) = ask(&site, "/v1/completions", json!({ "prompt": [1, 2, 3] })).await;
     assert!(status == 400 && text.contains("as text"), "{text}");
     assert_eq!(engine.questions().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_model_writes_into_a_call_is_looked_at() {
+    let community = with_rules().await;
+    let site = community.portal().await;
+    let _engine = site.engine([Act::Send(CALL), Act::Send(OTHER_CALL)]);
+    site.is_ready().await;
+    let mut wanted = chat("Look it up", false);
+    wanted["tools"] = json!([{ "type": "function", "function": { "name": "look_up", "parameters": {} } }]);
+    let (_, text) = ask(&site, "/v1/chat/completions", wanted.clone()).await;
+    assert!(!text.contains("recipe") && text.contains("content_filter"), "{text}");
+    let (_, text) = ask(&site, "/v1/chat/completions", wanted).await;
+    assert!(text.contains("rye bread") && text.contains("\"finish_reason\":\"tool_calls\""), "{text}");
+    assert!(!text.contains("thinking aloud"), "{text}");
 }

@@ -48,6 +48,7 @@ pub(super) async fn pass(
         engine,
         records,
         filters: BTreeMap::new(),
+        calls: BTreeMap::new(),
         is_written_down: false,
     };
     if streams {
@@ -79,6 +80,8 @@ struct Passing {
     records: Records,
     /// By choice; none once it was withheld.
     filters: BTreeMap<u64, Option<Filter>>,
+    /// By choice, what calls of the program's functions say.
+    calls: BTreeMap<u64, String>,
     /// Choices that have not come to their end.
     unfinished: u64,
     is_written_down: bool,
@@ -140,6 +143,13 @@ impl Passing {
             passed = Passed { text: passed.text + &rest.text, action: passed.action.max(rest.action) };
         }
         if !self.governed.effective.policy().moderation.is_empty() {
+            let calls = self.calls.entry(index).or_default();
+            let said = choice.get_mut(if whole { "message" } else { "delta" });
+            if said.is_some_and(|said| look_at_calls(said, calls)) {
+                let ruling = self.governed.effective.rules().answer(calls);
+                log.applied(ruling.fired.iter().map(String::as_str));
+                passed.action = passed.action.max(Some(ruling.action));
+            }
             // They would tell the words that are held back.
             if let Some(choice) = choice.as_object_mut() {
                 choice.remove("logprobs");
@@ -182,6 +192,20 @@ impl Passing {
         self.is_written_down = true;
         self.records.write_down(&self.governed.log, &self.governed.effective).await
     }
+}
+
+/// Adds what calls say to what they said so far; true when there is more. What a model thinks aloud in a field of its
+/// own is left out: no rule looks at it.
+fn look_at_calls(said: &mut Value, so_far: &mut String) -> bool {
+    if let Some(said) = said.as_object_mut() {
+        said.remove("reasoning_content");
+        said.remove("reasoning");
+    }
+    let before = so_far.len();
+    for call in said["tool_calls"].as_array().into_iter().flatten() {
+        so_far.push_str(call["function"]["arguments"].as_str().unwrap_or_default());
+    }
+    so_far.len() > before
 }
 
 fn is_withheld(passed: &Passed) -> bool {
