@@ -27,7 +27,7 @@ use crate::engines::{EngineSpec, EngineView, Engines};
 use crate::guard::guard;
 use crate::keys::ApiKeys;
 use crate::moderation::{Effectives, follow, queue_under};
-use crate::pages::{Pages, answer, chat, refused, status, why};
+use crate::pages::{Pages, account, answer, chat, refused, status, why};
 use crate::queue::{Member, QueueSettings, Turns};
 use crate::serve::Limits;
 use crate::visit::Visit;
@@ -142,6 +142,9 @@ impl Portal {
             .route("/chat/{answer}/stop", post(answer::stop))
             .route("/why/{entry}", get(why::show))
             .route("/status", get(status::status))
+            .route("/join", get(account::join_form).post(account::join))
+            .route("/sign-in", get(account::sign_in_form).post(account::sign_in))
+            .route("/sign-out", post(account::sign_out))
             .route("/healthz", get(async || "ok\n"))
             .route("/api/openapi.json", get(api::openapi))
             .route("/assets/{*path}", get(asset))

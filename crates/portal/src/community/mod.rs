@@ -38,7 +38,7 @@ pub(crate) use self::ledger::*;
 pub(crate) use self::people::*;
 pub(crate) use self::policy::*;
 pub(crate) use self::proposals::*;
-pub(crate) use self::session::session_of;
+pub(crate) use self::session::{begun, ended, session_of};
 use crate::visit::Visit;
 use crate::{Portal, body};
 

@@ -29,7 +29,7 @@ pub(crate) async fn session_of(
 }
 
 /// The answer with the cookie of a session that has begun. Scripts cannot read it, and no other site's form carries it.
-pub(super) fn begun(token: &str, answer: impl IntoResponse) -> Response {
+pub(crate) fn begun(token: &str, answer: impl IntoResponse) -> Response {
     let seconds = u64::from(SESSION_DAYS) * 86_400;
     with_cookie(
         &format!("{SESSION_COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"),
@@ -38,7 +38,7 @@ pub(super) fn begun(token: &str, answer: impl IntoResponse) -> Response {
 }
 
 /// The answer that makes the browser forget the cookie.
-pub(super) fn ended(answer: impl IntoResponse) -> Response {
+pub(crate) fn ended(answer: impl IntoResponse) -> Response {
     with_cookie(&format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"), answer)
 }
 

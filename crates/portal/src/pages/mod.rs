@@ -2,6 +2,7 @@
 //!
 //! Templates escape everything that they are given; the only HTML that passes is what [`text`] made of a text.
 
+pub(crate) mod account;
 pub(crate) mod answer;
 pub(crate) mod chat;
 pub(crate) mod conversation;
@@ -22,7 +23,7 @@ use crate::assets::Assets;
 use crate::language::Language;
 use crate::visit::Visit;
 
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("top.html", include_str!("../../templates/top.html")),
     ("bottom.html", include_str!("../../templates/bottom.html")),
     ("form.html", include_str!("../../templates/form.html")),
@@ -31,6 +32,7 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("answer_bottom.html", include_str!("../../templates/answer_bottom.html")),
     ("status.html", include_str!("../../templates/status.html")),
     ("refused.html", include_str!("../../templates/refused.html")),
+    ("account.html", include_str!("../../templates/account.html")),
     ("why.html", include_str!("../../templates/why.html")),
 ];
 
@@ -84,7 +86,18 @@ impl Pages {
 
     /// A whole page as an answer.
     pub(crate) fn page(&self, status: StatusCode, template: &str, visit: &Visit, values: Value) -> Response {
+        let values = merge_maps([context! { account => self.account(visit) }, values]);
         (status, Html(self.render(template, visit.language, values))).into_response()
+    }
+
+    /// What a page says about signing in; nothing where there is no community yet.
+    fn account(&self, visit: &Visit) -> Option<Value> {
+        let in_force = self.assembly.as_ref().map(Assembly::in_force)?;
+        let joining = &in_force.constitution.as_ref()?.joining;
+        let name = visit.caller.as_ref().map(|caller| caller.name.clone());
+        let must_sign_in = name.is_none() && !joining.guests_ask;
+        let signed_in = name.map(|name| visit.language.fill("page.account.signedIn", &[("name", &name)]));
+        Some(context! { signed_in, must_sign_in })
     }
 }
 
