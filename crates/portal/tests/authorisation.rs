@@ -53,8 +53,8 @@ async fn everybody_gets_what_the_table_says_from_every_address() {
                 .method(Method::from_bytes(method.as_bytes()).unwrap())
                 .uri(path)
                 .header("content-type", "application/json");
-            if let Some(cookie) = village.cookie(COLUMNS[column]) {
-                request = request.header("cookie", cookie);
+            if let Some((header, value)) = village.credential(COLUMNS[column]) {
+                request = request.header(header, value);
             }
             let body = village.filled_in(row.route, row.body);
             *status = village.web.send(request.body(body).unwrap()).await.status().as_u16();

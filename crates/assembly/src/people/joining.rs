@@ -32,10 +32,13 @@ impl Assembly {
     ) -> Result<SignIn, AssemblyError> {
         let (name, secret) = (Name::new(name)?, Secret::new(secret, "secret")?);
         let code = code.map(str::trim).filter(|code| !code.is_empty()).map(random::code_hash);
-        // Looked at before the secret is made safe, which takes a moment of the box's only cores; counted afterwards.
-        self.read({
+        // Looked at and counted before the secret is made safe: that takes a moment of the box's few cores.
+        self.change(now, {
             let key = name.key.clone();
-            move |connection| may_join(connection, code.as_ref(), &key, now).map(drop)
+            move |change| match may_join(change.tx, code.as_ref(), &key, change.now)? {
+                None => attempts::open_join(change.tx, change.now),
+                Some(_) => Ok(()),
+            }
         })
         .await?;
         let key = MemberKey::generate()?;
@@ -43,14 +46,10 @@ impl Assembly {
         let token = self
             .change(now, move |change| {
                 let invitation = may_join(change.tx, code.as_ref(), &name.key, change.now)?;
-                match &invitation {
-                    None => attempts::open_join(change.tx, change.now)?,
-                    Some((id, _)) => {
-                        change.tx.execute(
-                            "UPDATE invitations SET uses_left = uses_left - 1 WHERE id = ?1",
-                            [id],
-                        )?;
-                    }
+                if let Some((id, _)) = &invitation {
+                    change
+                        .tx
+                        .execute("UPDATE invitations SET uses_left = uses_left - 1 WHERE id = ?1", [id])?;
                 }
                 let member = add(change, &name, &sealed)?;
                 let invited_by = invitation.map(|(_, made_by)| made_by);

@@ -11,7 +11,7 @@ use banyan_governance::decision::SanctionStep;
 use banyan_governance::method::Choice;
 use banyan_governance::proposal::ProposalOption;
 use banyan_governance::{Decision, ProposalId, Role, Time};
-use banyan_portal::PortalConfig;
+use banyan_portal::{ApiKeys, PortalConfig};
 use banyan_store::{Store, StoreKey};
 use http::Request;
 
@@ -24,12 +24,14 @@ pub(crate) struct Village {
     pub(crate) web: TestBox,
     _engine: Engine,
     cookies: Vec<(&'static str, String)>,
+    key: String,
     /// What stands in a path or a body as `{name}`, for all addresses or for one.
     names: Vec<(&'static str, String)>,
 }
 
-/// Those who are members, in the order of joining; the founder is the steward.
-const MEMBERS: [&str; 7] = ["suspended", "other", "librarian", "mediator", "moderator", "owner", "leaver"];
+/// Those who are members, in the order of joining; the founder is the steward. The silent one does nothing: a vote in
+/// which everybody has spoken would be over.
+const MEMBERS: [&str; 7] = ["suspended", "other", "librarian", "mediator", "moderator", "owner", "silent"];
 
 impl Village {
     pub(crate) async fn founded() -> Self {
@@ -59,7 +61,8 @@ impl Village {
         decisions.push(Decision::Sanction { member, step: SanctionStep::Suspend { days: 365 }, case: None });
         decide(&assembly, caller("steward"), decisions, begun).await;
 
-        let mut village = Self { names: Vec::new(), cookies: Vec::new(), _engine: engine, web };
+        let key = ApiKeys::new(web.dir.path()).add("till").unwrap();
+        let mut village = Self { names: Vec::new(), cookies: Vec::new(), key, _engine: engine, web };
         for (name, session) in &sessions {
             village.cookies.push((*name, format!("banyan_session={}", session.token)));
         }
@@ -123,8 +126,16 @@ impl Village {
     }
 
     /// The cookie of somebody; none of who has no session.
-    pub(crate) fn cookie(&self, who: &str) -> Option<&str> {
+    fn cookie(&self, who: &str) -> Option<&str> {
         self.cookies.iter().find(|(name, _)| *name == who).map(|(_, cookie)| cookie.as_str())
+    }
+
+    /// What somebody shows of themselves: a cookie, a key, or nothing.
+    pub(crate) fn credential(&self, who: &str) -> Option<(&'static str, String)> {
+        if who == "program" {
+            return Some(("authorization", format!("Bearer {}", self.key)));
+        }
+        self.cookie(who).map(|cookie| ("cookie", cookie.to_owned()))
     }
 
     /// The text with what stands in it as `{name}`. In paths the names are the description's: which thing is meant there
