@@ -91,7 +91,10 @@ pub(crate) async fn export_ledger(
     });
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/jsonl")),
-        (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"banyan-ledger.jsonl\"")),
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_static("attachment; filename=\"banyan-ledger.jsonl\""),
+        ),
     ];
     Ok((headers, Body::from_stream(body)).into_response())
 }
