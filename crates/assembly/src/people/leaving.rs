@@ -39,11 +39,8 @@ impl Assembly {
             ] {
                 change.tx.execute(sql, [id])?;
             }
-            change.tx.execute(
-                "UPDATE role_grants SET ended = ?2 WHERE member = ?1 AND ended IS NULL",
-                params![id, change.now.0],
-            )?;
-            // The id stays where it is: in the ledger, and under what was proposed and decided.
+            // The id stays where it is: in the ledger, and under what was proposed and decided. Roles are of members only,
+            // so they end with this.
             let sql = "UPDATE members SET gone = ?2, name = id, name_key = id, secret = x'' WHERE id = ?1";
             change.tx.execute(sql, params![id, change.now.0])?;
             change.record("member_left", &Of { member: &member })?;

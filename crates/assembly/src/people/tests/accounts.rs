@@ -113,7 +113,11 @@ async fn who_leaves_is_forgotten_and_the_last_steward_stays() {
     let ben = the_box.join(&ada, "Ben").await;
     assert_eq!(code(the_box.assembly.leave(&ada, SECRET, NOW).await), "last_steward");
     assert_eq!(code(the_box.assembly.leave(&ben.caller, "9713", NOW).await), "wrong_secret");
+    the_box.grant(&ben.caller.member, Role::Steward).await;
     the_box.assembly.leave(&ben.caller, SECRET, NOW).await.unwrap();
+    let stewards =
+        the_box.assembly.read(|connection| crate::people::holders(connection, Role::Steward, NOW)).await;
+    assert_eq!(stewards.unwrap(), std::slice::from_ref(&ada.member));
     assert!(the_box.assembly.session(&ben.token, NOW).await.unwrap().is_none());
     assert_eq!(code(the_box.assembly.sign_in("Ben", SECRET, HERE, NOW).await), "wrong_name_or_secret");
     let members = the_box.assembly.members(&ada, NOW).await.unwrap();
