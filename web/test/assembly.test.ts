@@ -214,6 +214,14 @@ describe('who is signed in', () => {
     expect([member.value, state.waiting]).toEqual([null, 0])
   })
 
+  it('turns when somebody else is signed in, and not when the same one is asked for again', () => {
+    const before = state.turns
+    setMe(me())
+    expect(state.turns).toBe(before)
+    setMe(me({ member: null }))
+    expect(state.turns).toBe(before + 1)
+  })
+
   it('is nobody when the session ended elsewhere', async () => {
     stub({ me: me({ member: null }), proposals: [401, 'signed_out'] })
     watchMe()

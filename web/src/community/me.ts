@@ -5,7 +5,12 @@ import { computed, reactive } from 'vue'
 import { call, get, post, whenSignedOut, type Me, type Permission, type ProposalList, type ProposalSummary } from './api'
 import { nameCommunity } from './name'
 
-export const me = reactive<{ body: Me | null; waiting: number }>({ body: null, waiting: 0 })
+export const me = reactive<{
+  body: Me | null
+  waiting: number
+  /** How often somebody else was signed in than before: what a page shows belongs to one of them. */
+  turns: number
+}>({ body: null, waiting: 0, turns: 0 })
 
 export const member = computed(() => me.body?.member ?? null)
 /** Null until the box has said so. */
@@ -19,6 +24,7 @@ export function may(permission: Permission): boolean {
 }
 
 export function setMe(body: Me): void {
+  if (me.body !== null && me.body.member?.id !== body.member?.id) me.turns += 1
   me.body = body
   if (body.founded) nameCommunity(body.community)
   if (!body.member) me.waiting = 0
