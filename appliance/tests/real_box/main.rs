@@ -5,5 +5,6 @@
 )]
 
 mod answers;
+mod store;
 mod supervision;
 mod test_box;
