@@ -219,6 +219,12 @@ test('a sense check takes three taps from the Assembly, a reason stops a consent
     await at(amina, 'propose').click()
     await at(amina, 'state').waitFor()
     if (await at(amina, 'open-vote').isVisible()) await at(amina, 'open-vote').click()
+    // Before voting: the same question under the rules as they are, and as they would be.
+    await at(amina, 'try-question').fill('Where do we meet?')
+    await at(amina, 'try').click()
+    await at(amina, 'try-answers').waitFor({ timeout: 120_000 })
+    assert.equal(await at(amina, 'try-answers').locator('.markdown').count(), 2)
+    await look(amina, '23-tried')
     await at(amina, 'ballot-object').click()
     assert.equal(await at(amina, 'send-objection').isDisabled(), true, 'an objection without a reason cannot be sent')
     await at(amina, 'reason').fill('Nobody can follow instructions in rhymes.')
@@ -226,11 +232,20 @@ test('a sense check takes three taps from the Assembly, a reason stops a consent
     await at(amina, 'send-objection').click()
     await at(amina, 'voted').waitFor()
 
+    // An answer that somebody does not like is reported from where it stands, and can be followed.
+    await answerTo(amina, 'Say hello in one short sentence.')
+    await at(amina, 'report-answer').click()
+    await at(amina, 'report-words').fill('It did not say hello.')
+    await look(amina, '24-report')
+    await at(amina, 'report-send').click()
+    await at(amina, 'report-words').waitFor({ state: 'detached' })
+    await goTo(amina, '#/assembly')
+
     for (const [place, name] of [
       ['people', 'Baraka'],
       ['roles', 'Amina'],
       ['delegations', 'handed on'],
-      ['cases', 'no case'],
+      ['cases', 'It did not say hello.'],
     ]) {
       await at(amina, `place-${place}`).click()
       await at(amina, `${place}-page`).getByText(name).first().waitFor()
@@ -260,4 +275,21 @@ test('the community’s pages are there in Spanish, and from right to left in Ar
       await look(page, `26-${locale}`)
     })
   }
+})
+
+test('on a wide screen the discussion stands beside the vote', { skip: noFreshBox, timeout: 120_000 }, async () => {
+  const wide = { isMobile: false, hasTouch: false, viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }
+  await visit(browser, { box: box.address, path: '/#/sign-in', app: false, ...wide }, async (page) => {
+    await at(page, 'own-name').fill('Chausiku')
+    await at(page, 'secret').fill('Chausiku under the tree')
+    await at(page, 'sign-in').click()
+    await at(page, 'group-vote').locator('[data-test="proposal"]').first().click()
+    await at(page, 'comment').fill('I like it.')
+    await at(page, 'send-comment').click()
+    await at(page, 'discussion').getByText('I like it.').waitFor()
+    const [vote, discussion] = await Promise.all([at(page, 'vote').boundingBox(), at(page, 'discussion').boundingBox()])
+    assert.ok(discussion.x >= vote.x + vote.width, 'beside, not below')
+    await screenshot(page, 'assembly-27-wide')
+    await assertAccessible(page, 'the wide proposal')
+  })
 })
