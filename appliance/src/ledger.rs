@@ -190,8 +190,8 @@ mod tests {
             1,
         );
         std::fs::write(&file, changed).unwrap();
-        let error = verify(Some(file), None).unwrap_err().to_string();
-        assert!(error.contains("entry 2 was changed"), "{error}");
+        let error = format!("{:#}", verify(Some(file), None).unwrap_err());
+        assert_eq!(error.matches("entry 2 was changed").count(), 1, "{error}");
     }
 
     #[test]

@@ -36,16 +36,16 @@ impl BoxKey {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let secret = Zeroizing::new(blake3::derive_key(FIRST_KEY, sealing_key));
                 let sealed = seal::seal(sealing_key, CONTEXT, secret.as_slice())?;
-                write_whole(path, &sealed).map_err(|source| file(path, "written", source))?;
+                write_whole(path, &sealed).map_err(|reason| file(path, "written", reason))?;
                 Ok(SigningKey::from_bytes(&secret))
             }
-            Err(source) => Err(file(path, "read", source)),
+            Err(reason) => Err(file(path, "read", reason)),
         }
     }
 }
 
-fn file(path: &Path, action: &'static str, source: std::io::Error) -> IdentityError {
-    IdentityError::File { path: path.to_owned(), action, source }
+fn file(path: &Path, action: &'static str, reason: std::io::Error) -> IdentityError {
+    IdentityError::File { path: path.to_owned(), action, reason }
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

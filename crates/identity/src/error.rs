@@ -53,14 +53,14 @@ pub enum IdentityError {
     #[error("the passphrase could not be worked out ({0}); is the box out of memory?")]
     Passphrase(String),
     /// A file could not be read or written.
-    #[error("{} could not be {action}: {source}; is the disk writable, and is the file yours?", path.display())]
+    #[error("{} could not be {action}: {reason}; is the disk writable, and is the file yours?", path.display())]
     File {
         /// Which.
         path: PathBuf,
         /// Read or written.
         action: &'static str,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The charter.
     #[error(transparent)]

@@ -37,12 +37,18 @@ pub enum LedgerError {
     Damaged(u64),
     /// The file could not be written.
     #[error("the ledger could not be written out: {0}; is there space, and may the file be written?")]
-    Output(#[from] std::io::Error),
+    Output(std::io::Error),
 }
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<std::io::Error> for LedgerError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Output(error)
     }
 }
 
@@ -61,17 +67,17 @@ pub struct BadEntry {
 pub enum VerifyError {
     /// It is not what was signed.
     #[error("the ledger is broken: {0}")]
-    Bad(#[from] BadEntry),
+    Bad(BadEntry),
     /// It could not be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The file could not be read.
-    #[error("{} could not be read: {source}; is the path right?", path.display())]
+    #[error("{} could not be read: {reason}; is the path right?", path.display())]
     File {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file is something else.
     #[error("{} is no exported ledger: {reason}; download it again", path.display())]
@@ -99,6 +105,13 @@ impl VerifyError {
             Self::Bad(bad) => Some(bad),
             _ => None,
         }
+    }
+}
+
+// By hand: what is in the sentence already is no cause behind it, or it would be told twice.
+impl From<BadEntry> for VerifyError {
+    fn from(bad: BadEntry) -> Self {
+        Self::Bad(bad)
     }
 }
 

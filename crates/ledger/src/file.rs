@@ -105,7 +105,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn open(path: &'a Path) -> Result<Self, VerifyError> {
-        let file = File::open(path).map_err(|source| VerifyError::File { path: path.to_owned(), source })?;
+        let file = File::open(path).map_err(|reason| VerifyError::File { path: path.to_owned(), reason })?;
         Ok(Self { path, from: BufReader::with_capacity(1 << 16, file), number: 0 })
     }
 
@@ -127,7 +127,7 @@ impl<'a> Lines<'a> {
     fn next(&mut self) -> Result<Option<Vec<u8>>, VerifyError> {
         let mut line = Vec::new();
         let read = (&mut self.from).take(MAX_LINE).read_until(b'\n', &mut line);
-        let read = read.map_err(|source| VerifyError::File { path: self.path.to_owned(), source })?;
+        let read = read.map_err(|reason| VerifyError::File { path: self.path.to_owned(), reason })?;
         self.number += 1;
         if line.pop_if(|last| *last == b'\n').is_none() && line.len() as u64 >= MAX_LINE {
             return Err(self.no_ledger(format!("line {} has more than {MAX_LINE} bytes", self.number)));
