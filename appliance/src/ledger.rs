@@ -11,6 +11,7 @@ use banyan_store::{KeySource, Store, StoreKey};
 use clap::Subcommand;
 use jiff::Timestamp;
 
+use crate::countersign;
 use crate::paths::Paths;
 
 /// What the box key's file is sealed under is derived from the store key with these words; never changed.
@@ -42,6 +43,10 @@ pub(crate) enum Command {
         /// Where to; must not exist
         file: PathBuf,
     },
+    /// Verify this box's ledger and put a steward's own signature under its end
+    Countersign(countersign::Key),
+    /// Make a steward's key, closed with a passphrase, for `countersign`
+    NewKey(countersign::Key),
 }
 
 pub(crate) fn command(paths: &Paths, command: Command) -> Result<()> {
@@ -64,6 +69,20 @@ pub(crate) fn command(paths: &Paths, command: Command) -> Result<()> {
                 }
             };
             print!("{}", in_words(&key, &verified));
+        }
+        Command::Countersign(args) => {
+            let (store, own) = open(&paths.data)?;
+            let signed = countersign::sign(&store, own.public(), &args)?;
+            println!(
+                "The ledger is whole, and countersigned up to entry {} by {}.",
+                signed.seq, signed.signer
+            );
+        }
+        Command::NewKey(args) => {
+            println!("{}", countersign::make_key(&args)?);
+            eprintln!(
+                "That is how others know the key. The file alone signs nothing without its passphrase."
+            );
         }
         Command::Show { limit } => {
             let (store, _) = open(&paths.data)?;
