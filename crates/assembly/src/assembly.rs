@@ -7,10 +7,14 @@ use banyan_identity::{PublicKey, SigningKey};
 use banyan_store::rusqlite::{Connection, Transaction};
 use banyan_store::{Room, Store};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::error::AssemblyError;
 use crate::in_force::InForce;
+
+/// Reads that take seconds, such as verifying the ledger, at the same time. The store has more readers than that, so
+/// however many people verify and download, everybody else's reads go on.
+const LONG_READS: usize = 2;
 
 /// The rooms of the store that the assembly keeps, for [`Store::open`].
 #[must_use]
@@ -34,6 +38,7 @@ struct Parts {
     store: Store,
     key: SigningKey,
     in_force: watch::Sender<Arc<InForce>>,
+    long_reads: Semaphore,
     #[cfg(test)]
     fuse: std::sync::atomic::AtomicU32,
 }
@@ -78,6 +83,7 @@ impl Assembly {
                 store,
                 key,
                 in_force,
+                long_reads: Semaphore::new(LONG_READS),
                 #[cfg(test)]
                 fuse: u32::MAX.into(),
             }),
@@ -157,6 +163,15 @@ impl Assembly {
         read: impl FnOnce(&Connection) -> Result<T, AssemblyError> + Send + 'static,
     ) -> Result<T, AssemblyError> {
         self.parts.store.read(read).await
+    }
+
+    /// Reads something that may take long; waits while enough others do.
+    pub(crate) async fn long_read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, AssemblyError> + Send + 'static,
+    ) -> Result<T, AssemblyError> {
+        let _turn = self.parts.long_reads.acquire().await;
+        self.read(read).await
     }
 }
 

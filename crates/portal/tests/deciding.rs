@@ -79,13 +79,13 @@ impl Town {
         (response, serde_json::from_str(&text).unwrap_or_default())
     }
 
-    /// Fills the ledger up to so many entries, as years would.
-    async fn many_entries(&self, entries: usize) {
+    /// Fills the ledger with so many entries of about so many bytes, as years would.
+    async fn many_entries(&self, entries: usize, bytes: usize) {
         self.store
             .write(move |tx| {
                 let key = SigningKey::from_bytes(&BOX_KEY);
                 for number in 0..entries {
-                    let payload = json!({ "number": number }).to_string();
+                    let payload = json!({ "number": number, "filling": "x".repeat(bytes) }).to_string();
                     banyan_ledger::append(tx, &key, 1_800_000_000, "test", payload.as_bytes())?;
                 }
                 Ok::<_, LedgerError>(())
@@ -145,7 +145,7 @@ async fn members_agree_on_closing_words_and_the_ledger_proves_it() {
 #[tokio::test]
 async fn the_ledger_is_downloaded_piece_by_piece_and_verifies_on_another_machine() {
     let town = Town::founded().await;
-    town.many_entries(3000).await;
+    town.many_entries(3000, 0).await;
     let request = town.request(Method::GET, Some(1), "/api/ledger/export", String::new());
     let response = town.web.send(request).await;
     assert_eq!(response.headers()["content-disposition"], "attachment; filename=\"banyan-ledger.jsonl\"");
@@ -159,10 +159,29 @@ async fn the_ledger_is_downloaded_piece_by_piece_and_verifies_on_another_machine
     assert!(verified.verified.entries > 3000);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn downloads_that_stand_still_do_not_hold_up_the_others() {
+    let town = Town::founded().await;
+    // More than the system buffers on the way.
+    town.many_entries(400, 100_000).await;
+    let mut standing = Vec::new();
+    let others_go_on = async {
+        // More than the store has readers.
+        for _ in 0..6 {
+            let request = town.request(Method::GET, Some(1), "/api/ledger/export", String::new());
+            standing.push(town.web.send(request).await);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        town.get(2, "/api/policy").await;
+    };
+    // A download that stands still is given up after thirty seconds only.
+    tokio::time::timeout(Duration::from_secs(15), others_go_on).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_download_that_somebody_breaks_off_lets_the_others_go_on() {
     let town = Town::founded().await;
-    town.many_entries(3000).await;
+    town.many_entries(3000, 0).await;
     // More than the store has readers.
     for _ in 0..12 {
         let request = town.request(Method::GET, Some(1), "/api/ledger/export", String::new());

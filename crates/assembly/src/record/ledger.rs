@@ -103,8 +103,8 @@ impl Assembly {
     pub async fn verify_ledger(&self, caller: &Caller) -> Result<LedgerVerdict, AssemblyError> {
         caller.require(Permission::Read)?;
         let key = self.public_key();
-        let began = Instant::now();
-        self.read(move |connection| {
+        self.long_read(move |connection| {
+            let began = Instant::now();
             let verified = banyan_ledger::verify(connection, &key, |_| {});
             let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             match verified {
@@ -142,7 +142,7 @@ impl Assembly {
     ) -> Result<u64, AssemblyError> {
         caller.require(Permission::Read)?;
         let key = self.public_key();
-        self.read(move |connection| Ok(banyan_ledger::export(connection, &key, &mut out)?)).await
+        self.long_read(move |connection| Ok(banyan_ledger::export(connection, &key, &mut out)?)).await
     }
 }
 
