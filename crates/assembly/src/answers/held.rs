@@ -274,7 +274,7 @@ fn settle(change: &Change<'_>, moderator: &MemberId, id: i64, allow: bool) -> Re
         params![id, state, change.now.0, kept],
     )?;
     change.record(
-        "held_settled",
+        "held.settled",
         &serde_json::json!({ "held": id, "allowed": allow, "moderator": moderator }),
     )?;
     Ok(())

@@ -135,7 +135,7 @@ impl Assembly {
             if change.tx.execute(sql, params![number, any, by.as_str()])? == 0 {
                 return Err(Refusal::NotFound("invitation").into());
             }
-            change.record("invitation_withdrawn", &Withdrawn { invitation: number, by: &by })?;
+            change.record("invitation.withdrawn", &Withdrawn { invitation: number, by: &by })?;
             Ok(())
         })
         .await
@@ -163,6 +163,6 @@ pub(super) fn make(
         params![random::code_hash(&code), by.as_str(), uses, change.now.0, expires.0],
     )?;
     let invitation = change.tx.last_insert_rowid();
-    change.record("invitation", &Made { invitation, by, uses, expires })?;
+    change.record("invitation.made", &Made { invitation, by, uses, expires })?;
     Ok(NewInvitation { id: invitation.to_string(), code })
 }

@@ -53,7 +53,7 @@ impl Assembly {
                 }
                 let member = add(change, &name, &sealed)?;
                 let invited_by = invitation.map(|(_, made_by)| made_by);
-                change.record("member_joined", &Joined { member: &member, invited_by })?;
+                change.record("member.joined", &Joined { member: &member, invited_by })?;
                 session::begin(change.tx, &member, &key, change.now)
             })
             .await?;

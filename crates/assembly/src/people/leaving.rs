@@ -43,7 +43,7 @@ impl Assembly {
             // so they end with this.
             let sql = "UPDATE members SET gone = ?2, name = id, name_key = id, secret = x'' WHERE id = ?1";
             change.tx.execute(sql, params![id, change.now.0])?;
-            change.record("member_left", &Of { member: &member })?;
+            change.record("member.left", &Of { member: &member })?;
             Ok(())
         })
         .await

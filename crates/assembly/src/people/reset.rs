@@ -57,7 +57,7 @@ impl Assembly {
                 "INSERT OR REPLACE INTO resets (member, code_hash, made_by, expires) VALUES (?1, ?2, ?3, ?4)",
                 params![member.as_str(), random::code_hash(&code), by.as_str(), expires.0],
             )?;
-            change.record("reset_allowed", &Allowed { member: &member, by: &by })?;
+            change.record("reset.allowed", &Allowed { member: &member, by: &by })?;
             Ok(ResetCode { code, expires })
         })
         .await
@@ -90,7 +90,7 @@ impl Assembly {
                 session::end_all(change.tx, &member, None)?;
                 // Sealed under the old key, which nobody has any more.
                 change.tx.execute("DELETE FROM history WHERE member = ?1", [member.as_str()])?;
-                change.record("reset_used", &Used { member: &member })?;
+                change.record("reset.used", &Used { member: &member })?;
                 session::begin(change.tx, &member, &key, change.now)
             })
             .await?;

@@ -101,7 +101,7 @@ impl Assembly {
                 return Err(Refusal::WrongState { code: "changed_elsewhere", message }.into());
             }
             session::end_all(change.tx, &member, Some(session))?;
-            change.record("secret_changed", &Of { member: &member })?;
+            change.record("secret.changed", &Of { member: &member })?;
             Ok(())
         })
         .await

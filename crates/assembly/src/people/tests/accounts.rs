@@ -102,9 +102,9 @@ async fn a_reset_is_a_stewards_leaves_a_trace_and_loses_what_was_closed() {
     assert_eq!(code(the_box.assembly.reset(&second.code, "four goats", NOW).await), "code_invalid");
 
     let ledger = the_box.ledger().await;
-    let allowed = ledger.iter().find(|(kind, _)| kind == "reset_allowed").unwrap();
+    let allowed = ledger.iter().find(|(kind, _)| kind == "reset.allowed").unwrap();
     assert!(allowed.1.contains(member.as_str()) && allowed.1.contains(ada.member.as_str()), "{}", allowed.1);
-    assert_eq!(ledger.last().unwrap().0, "reset_used");
+    assert_eq!(ledger.last().unwrap().0, "reset.used");
 }
 
 #[tokio::test]

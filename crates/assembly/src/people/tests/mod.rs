@@ -139,7 +139,7 @@ async fn a_founding_needs_the_setup_code_and_happens_once() {
     assert_eq!(SetupCode::of_box(new.data.path()).load().unwrap(), None);
     assert_eq!(code(new.try_found(|_| {}).await), "founded_already");
     let kinds: Vec<String> = new.ledger().await.into_iter().map(|(kind, _)| kind).collect();
-    assert_eq!(kinds, ["founding", "decision", "decision", "decision", "invitation"]);
+    assert_eq!(kinds, ["founding", "decision", "decision", "decision", "invitation.made"]);
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn the_ledger_names_nobody_and_holds_no_words() {
     };
     the_box.assembly.report(&ben, report, NOW).await.unwrap();
     let ledger = the_box.ledger().await;
-    assert!(ledger.iter().any(|(kind, _)| kind == "member_joined"), "{ledger:?}");
+    assert!(ledger.iter().any(|(kind, _)| kind == "member.joined"), "{ledger:?}");
     for (kind, payload) in &ledger {
         for secret in ["Benedikt", "Ada", "spade", "2580", "goats"] {
             assert!(!payload.contains(secret), "{kind}: {payload}");
