@@ -40,12 +40,7 @@ impl World {
         let (everybody, kit) = (members.clone(), kit.clone());
         assembly
             .change(FOUNDED, move |change| {
-                for member in &everybody {
-                    change.tx.execute(
-                        "INSERT INTO members (id, name, name_key, secret, joined) VALUES (?1, ?1, ?1, x'00', ?2)",
-                        params![member.as_str(), change.now.0],
-                    )?;
-                }
+                everybody.iter().try_for_each(|member| write_down(change, member))?;
                 enact::name_community(change, "Test")?;
                 for enactment in kits::found(&kit, &everybody[0]) {
                     enact::enact(change, &enactment)?;
@@ -55,6 +50,12 @@ impl World {
             .await
             .unwrap();
         Self { assembly, members, data }
+    }
+
+    /// One more member.
+    pub(crate) async fn joined_by(&mut self, member: MemberId, now: Time) {
+        self.members.push(member.clone());
+        self.change(now, move |change| write_down(change, &member)).await.unwrap();
     }
 
     /// The same box after a power cut: nothing but what is on the disk.
@@ -107,6 +108,14 @@ impl World {
         })
         .await
     }
+}
+
+fn write_down(change: &Change<'_>, member: &MemberId) -> Result<(), AssemblyError> {
+    change.tx.execute(
+        "INSERT INTO members (id, name, name_key, secret, joined) VALUES (?1, ?1, ?1, x'00', ?2)",
+        params![member.as_str(), change.now.0],
+    )?;
+    Ok(())
 }
 
 fn open(data: &TempDir) -> Assembly {

@@ -1,5 +1,7 @@
 //! Counting an open vote, at any moment, from what the store holds.
 
+use std::collections::BTreeSet;
+
 use banyan_governance::constitution::Constitution;
 use banyan_governance::delegation::Delegation;
 use banyan_governance::proposal::Proposal;
@@ -28,7 +30,7 @@ impl Count {
         constitution: &Constitution,
         now: Time,
     ) -> Result<Self, AssemblyError> {
-        let electorate = proposal.voters(&people::electorate(connection, now)?);
+        let electorate = electorate(connection, proposal, now)?;
         let ballots = rows::ballots(connection, &proposal.id)?;
         let delegations = delegate::all(connection)?;
         let outcome = tally(
@@ -47,4 +49,21 @@ impl Count {
     pub(super) fn is_complete(&self) -> bool {
         self.outcome.electorate > 0 && self.outcome.taking_part >= self.outcome.electorate
     }
+}
+
+/// Who has a vote on this: active members whom it is not about, and once the vote is open those who belonged to the
+/// community when it opened. So nobody brings friends in to turn a vote that has begun.
+pub(super) fn electorate(
+    connection: &Connection,
+    proposal: &Proposal,
+    now: Time,
+) -> Result<Vec<MemberId>, AssemblyError> {
+    let mut members = proposal.voters(&people::electorate(connection, now)?);
+    if let Some(opened) = proposal.opened {
+        let mut statement = connection.prepare_cached("SELECT id FROM members WHERE joined > ?1")?;
+        let late = statement.query_map([opened.0], |row| row.get::<_, String>(0))?;
+        let late = late.collect::<Result<BTreeSet<_>, _>>()?;
+        members.retain(|member| !late.contains(member.as_str()));
+    }
+    Ok(members)
 }

@@ -13,11 +13,12 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::count::electorate;
 use super::rows;
 use super::vote::{Cast, cast};
 use crate::assembly::Assembly;
 use crate::error::{AssemblyError, Refusal};
-use crate::people::{self, Caller};
+use crate::people::Caller;
 
 /// Letters and digits that are not mistaken for each other in handwriting (Crockford's base 32).
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -75,8 +76,8 @@ impl Assembly {
                 let message = "sheets are made while a proposal is discussed or voted on".into();
                 return Err(Refusal::WrongState { code: "vote_not_open", message }.into());
             }
-            let electorate = people::electorate(change.tx, change.now)?;
-            let voters = u32::try_from(kept.proposal.voters(&electorate).len()).unwrap_or(u32::MAX);
+            let electorate = electorate(change.tx, &kept.proposal, change.now)?;
+            let voters = u32::try_from(electorate.len()).unwrap_or(u32::MAX);
             let unused = "SELECT count(*) FROM paper_codes WHERE proposal = ?1 AND used_at IS NULL";
             let left = voters.saturating_sub(rows::count(change.tx, unused, &id)?);
             if !(1..=left).contains(&wanted.count) {

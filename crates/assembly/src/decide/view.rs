@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::comments::{self, CommentView};
-use super::count::Count;
+use super::count::{self, Count};
 use super::rows::{self, Kept};
 use crate::assembly::Assembly;
 use crate::error::{AssemblyError, Refusal};
@@ -122,7 +122,7 @@ impl ProposalView {
         let names = Names::load(connection)?;
         let proposal = &kept.proposal;
         let is_open = proposal.state == ProposalState::Open;
-        let electorate = proposal.voters(&people::electorate(connection, now)?);
+        let electorate = count::electorate(connection, proposal, now)?;
         let may = may(caller, proposal, electorate.contains(&caller.member), now);
         let my_delegate = match (&in_force.constitution, is_open) {
             (Some(constitution), true) => {

@@ -7,11 +7,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::close::settle;
+use super::count::electorate;
 use super::rows::{self, Kept};
 use super::view::ProposalView;
 use crate::assembly::{Assembly, Change};
 use crate::error::{AssemblyError, Refusal};
-use crate::people::{self, Caller};
+use crate::people::Caller;
+
+/// To whoever has no vote.
+const NO_VOTE: &str =
+    "those vote who belonged to the community when the vote opened, except whom the decision is about";
 
 /// A vote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -74,10 +79,8 @@ pub(super) fn cast(change: &Change<'_>, id: &ProposalId, cast: &Cast<'_>) -> Res
         code: "choice_invalid",
         message: error.to_string(),
     })?;
-    if !kept.proposal.voters(&people::electorate(change.tx, change.now)?).contains(cast.voter) {
-        return Err(
-            Refusal::NotYours("active members vote, except those whom the decision itself is about").into()
-        );
+    if !electorate(change.tx, &kept.proposal, change.now)?.contains(cast.voter) {
+        return Err(Refusal::NotYours(NO_VOTE).into());
     }
     let has_voted = rows::has_voted(change.tx, id, cast.voter)?;
     if has_voted && cast.helper.is_some() {

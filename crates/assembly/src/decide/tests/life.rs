@@ -213,3 +213,18 @@ async fn nobody_votes_on_their_own_recall() {
         .await;
     assert_eq!(stewards, world.members[1..]);
 }
+
+#[tokio::test]
+async fn who_joins_when_a_vote_is_open_has_no_vote_in_it() {
+    let mut world = World::founded("circle", 2).await;
+    propose(&world, id(), Some(closing_words(1)), NOW).await.unwrap();
+    world.joined_by(banyan_governance::MemberId::from_random(3), Time(NOW.0 + 1)).await;
+    let error = votes(&world, id(), 2, Choice::Yes, NOW.plus_hours(1)).await.unwrap_err();
+    assert_eq!(code(&error), "not_yours");
+    // Nor is it waited for.
+    for voter in 0..2 {
+        votes(&world, id(), voter, Choice::Yes, NOW.plus_hours(1)).await.unwrap();
+    }
+    let kept = kept(&world, id()).await;
+    assert_eq!((kept.proposal.state, kept.outcome.unwrap().electorate), (ProposalState::Enacted, 2));
+}
