@@ -14,7 +14,7 @@ use crate::ledger;
 use crate::paths::Paths;
 
 /// The kind of the ledger entry that tells everybody of a recovery.
-const ENTRY: &str = "key.recovered";
+const ENTRY: &str = "recovery";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -12,7 +12,7 @@ use crate::ledger;
 use crate::paths::Paths;
 
 /// The kind of the ledger entry that tells everybody that there are new shares.
-const ENTRY: &str = "shares.made";
+const ENTRY: &str = "shares";
 /// Words on a line of the paper.
 const ON_A_LINE: usize = 5;
 
