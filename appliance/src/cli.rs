@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::paths::{PathError, Paths};
-use crate::{adapter, ask, engine, key, model};
+use crate::{adapter, ask, backup, engine, key, ledger, model, recover, shares};
 
 /// An assistant that a community owns: runs on this box, with no internet.
 #[derive(Debug, Parser)]
@@ -85,6 +85,21 @@ pub(crate) enum Command {
     /// Engines on other machines that help to answer
     #[command(subcommand)]
     Engine(engine::Command),
+    /// The community's record of what was decided: look at it, take it along, verify it
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+    /// Rebuild the key of the box's data from the stewards' shares on paper
+    #[command(
+        after_help = "Examples:\n  banyan recover\n  banyan recover --share amina.txt --share joao.txt"
+    )]
+    Recover(recover::Args),
+    /// Make new shares of the key, for stewards to keep on paper
+    #[command(after_help = "Example, any two of three rebuild the key:\n  banyan shares 2 3")]
+    Shares(shares::Args),
+    /// Write the whole community into one encrypted file; the box may be running
+    Backup(backup::BackupArgs),
+    /// Put the community of a backup on this box
+    Restore(backup::RestoreArgs),
     /// Start one worker afresh: `node` (the page) or `infer` (the engine)
     Restart {
         /// Its name, as in `banyan status`

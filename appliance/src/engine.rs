@@ -121,7 +121,7 @@ fn words(Introduction { health, maker }: &Introduction, slots: Option<usize>) ->
     match (slots, health.slots) {
         (Some(slots), _) => drop(write!(text, ", at most {slots} questions at a time")),
         (None, 0) => {
-            text.push_str("; it does not say how many questions it can answer at a time: give --slots")
+            text.push_str("; it does not say how many questions it can answer at a time: give --slots");
         }
         (None, slots) => drop(write!(text, ", {slots} questions at a time")),
     }

@@ -3,19 +3,24 @@
 mod adapter;
 mod address;
 mod ask;
+mod backup;
 mod cli;
+mod countersign;
 mod doctor;
 mod engine;
 mod huge_pages;
 mod infer;
 mod key;
+mod ledger;
 mod lifeline;
 mod model;
 mod node;
 mod paths;
 mod profile;
+mod recover;
 mod run;
 mod settings;
+mod shares;
 mod status;
 mod supervisor;
 mod tuning;
@@ -61,6 +66,11 @@ fn dispatch(paths: &Paths, command: Command) -> Result<ExitCode> {
         Command::Adapter(command) => adapter::command(paths, command)?,
         Command::Key(command) => key::command(paths, &command)?,
         Command::Engine(command) => engine::command(paths, command)?,
+        Command::Ledger(command) => ledger::command(paths, command)?,
+        Command::Recover(args) => recover::command(paths, &args)?,
+        Command::Shares(args) => shares::command(paths, &args)?,
+        Command::Backup(args) => backup::backup(paths, &args)?,
+        Command::Restore(args) => backup::restore(paths, &args)?,
         Command::Restart { worker } => on_one_thread(status::restart_command(paths, &worker))?,
         Command::Node { listen, supervised_by } => {
             tie(supervised_by, c"banyan-node")?;

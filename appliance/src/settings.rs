@@ -115,9 +115,9 @@ impl Settings {
     }
 
     fn name_twice(&self) -> Option<String> {
-        let names = self.engines.iter().map(|engine| &engine.name);
+        let mut names = self.engines.iter().map(|engine| &engine.name);
         let mut seen = std::collections::BTreeSet::from([OWN_ENGINE]);
-        names.filter(|name| !seen.insert(name)).next().cloned()
+        names.find(|name| !seen.insert(name)).cloned()
     }
 
     /// Writes whole or not at all, and onto the disk: power may go at any instruction.

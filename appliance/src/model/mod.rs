@@ -17,6 +17,7 @@ use banyan_openai::{Client, Health};
 use clap::Subcommand;
 
 pub(crate) use self::choice::{Choice, choose};
+pub(crate) use self::import::bar;
 use crate::paths::Paths;
 use crate::settings::Settings;
 use crate::status;

@@ -18,7 +18,9 @@ pub enum AssemblyError {
     #[error(transparent)]
     Identity(#[from] banyan_identity::IdentityError),
     /// What the store holds cannot be understood.
-    #[error("the store holds something that this version cannot read: {0}; was it written by a newer version?")]
+    #[error(
+        "the store holds something that this version cannot read: {0}; was it written by a newer version?"
+    )]
     Unreadable(#[from] serde_json::Error),
     /// A file of the box cannot be used.
     #[error("{} could not be {action}: {source}; is the disk writable, and does it belong to the user that runs banyan?", .path.display())]

@@ -15,7 +15,9 @@ const RANDOM_CHARACTERS: usize = 10;
 
 /// A text that is not the name of anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{text}\" is not a name of {what}; it is written {letter}- and ten letters or digits, such as {letter}-0123456789")]
+#[error(
+    "\"{text}\" is not a name of {what}; it is written {letter}- and ten letters or digits, such as {letter}-0123456789"
+)]
 pub struct BadId {
     text: String,
     what: &'static str,
@@ -94,7 +96,8 @@ id!(
 );
 
 fn written(letter: char, bits: u64) -> String {
-    let characters = (0..RANDOM_CHARACTERS).map(|place| char::from(ALPHABET[(bits >> (5 * place)) as usize & 31]));
+    let characters =
+        (0..RANDOM_CHARACTERS).map(|place| char::from(ALPHABET[(bits >> (5 * place)) as usize & 31]));
     format!("{letter}-{}", characters.collect::<String>())
 }
 
@@ -113,7 +116,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_name_is_refused_in_words() {
-        for text in ["", "m-", "p-0123456789", "m-012345678", "m-01234567890", "m-012345678I", "m-0123 45678"] {
+        for text in ["", "m-", "p-0123456789", "m-012345678", "m-01234567890", "m-012345678I", "m-0123 45678"]
+        {
             let error = text.parse::<MemberId>().unwrap_err();
             assert!(error.to_string().contains("ten letters or digits"), "{error}");
         }

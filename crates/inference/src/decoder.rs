@@ -11,7 +11,7 @@ use crate::runner::{KvScales, OrtRunner, RunnerOptions};
 use banyan_modelpack::Pack;
 use banyan_modelpack::graph::{Variant, WEIGHTS_FILE};
 use ort::environment::Environment;
-use std::path::PathBuf;
+use std::path::Path;
 use tokenizers::Tokenizer;
 
 /// The share of the free memory that keys and values may take when nobody said how much: one quarter. The rest is for
@@ -63,7 +63,7 @@ pub(crate) fn open(
     // A device has its own kernels for 8 bits, which nobody has tried here.
     let kv8 = kv8.filter(|_| wants_kv8(pack, config) && !providers::has_own_memory(provider));
     if let Some(graph) = kv8 {
-        match open_kv8(environment, pack, config, provider, tokenizer, graph) {
+        match open_kv8(environment, pack, config, provider, tokenizer, &graph) {
             Ok(decoder) => return Ok(decoder),
             Err(e @ EngineError::Memory { .. }) => return Err(e),
             Err(error) => tracing::warn!(
@@ -73,7 +73,7 @@ pub(crate) fn open(
         }
     }
     let plan = plan(pack, config, Element::F32, !providers::has_own_memory(provider))?;
-    decoder(environment, pack, config, provider, pack.graph_path(), plan, None)
+    decoder(environment, pack, config, provider, &pack.graph_path(), plan, None)
 }
 
 /// Whether keys and values are to be kept in 8 bits: as the configuration says, else where as many conversations as there are
@@ -93,7 +93,7 @@ fn open_kv8(
     config: &EngineConfig,
     provider: &str,
     tokenizer: &Tokenizer,
-    graph: PathBuf,
+    graph: &Path,
 ) -> Result<Decoder, EngineError> {
     let plan = plan(pack, config, Element::I8, true)?;
     let weights =
@@ -101,7 +101,7 @@ fn open_kv8(
     let file = config.memory_dir.as_ref().zip(weights);
     let file = file.map(|(dir, weights)| dir.join(format!("{}-{weights}.kvscales", pack.manifest().name)));
     let scales = calibrate::scales(&plan.layout, tokenizer, file.as_deref(), |plan| {
-        decoder(environment, pack, config, provider, pack.graph_path(), plan, None).map(|plain| plain.runner)
+        decoder(environment, pack, config, provider, &pack.graph_path(), plan, None).map(|plain| plain.runner)
     })?;
     decoder(environment, pack, config, provider, graph, plan, Some(scales))
 }
@@ -116,7 +116,7 @@ fn decoder(
     pack: &Pack,
     config: &EngineConfig,
     provider: &str,
-    graph: PathBuf,
+    graph: &Path,
     plan: KvPlan,
     scales: Option<KvScales>,
 ) -> Result<Decoder, EngineError> {
@@ -131,7 +131,7 @@ fn decoder(
         vocab: manifest.architecture.vocab,
         scored: 1,
     };
-    let mut runner = OrtRunner::open(environment, &manifest.name, &graph, &options)?;
+    let mut runner = OrtRunner::open(environment, &manifest.name, graph, &options)?;
     runner.prefill(0, 0, &[0], 0, LogitsWanted::Last)?;
     let lora = pack.variant_path(Variant { adapters: true, kv8: plan.layout.element == Element::I8 });
     let lora = lora.map(|graph| LoraSource {

@@ -32,8 +32,8 @@ use tokio::time::{Instant, timeout};
 pub(crate) use self::event::{AnswerEvent, Failure, Notice, Saying, Step, seconds};
 pub(crate) use self::log::AnswerLog;
 pub(crate) use self::obeying::{Context, Obeying};
-pub(crate) use self::records::Records;
 pub use self::patience::Patience;
+pub(crate) use self::records::Records;
 use crate::engines::{EngineState, Engines, Lease};
 use crate::queue::{AfterFailure, Progress, Standing, Ticket, Turn};
 

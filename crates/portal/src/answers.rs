@@ -67,7 +67,11 @@ impl Answers {
 
     /// Looks at a question by the community's rules, and takes it into the queue; its first standing is there when this
     /// returns. Where the rules give the answer, no engine is asked. Needs a runtime.
-    pub(crate) async fn begin(&self, question: Question, effective: Arc<Effective>) -> Result<Arc<Answer>, Failure> {
+    pub(crate) async fn begin(
+        &self,
+        question: Question,
+        effective: Arc<Effective>,
+    ) -> Result<Arc<Answer>, Failure> {
         let mut log = AnswerLog::new();
         let verdict = effective.judge(&question.asked.question, self.engines.own(), &mut log).await;
         let context = context(&question);
@@ -116,7 +120,13 @@ impl Answers {
     }
 
     /// An answer that the box gives itself.
-    fn say(&self, question: Question, effective: Arc<Effective>, log: AnswerLog, saying: Saying) -> Arc<Answer> {
+    fn say(
+        &self,
+        question: Question,
+        effective: Arc<Effective>,
+        log: AnswerLog,
+        saying: Saying,
+    ) -> Arc<Answer> {
         let kept = Answer::new(question.owners, question.asked);
         kept.push(AnswerEvent::Said(saying));
         self.book.add(kept.clone());

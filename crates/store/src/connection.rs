@@ -79,6 +79,8 @@ pub(crate) fn open(path: &Path, key: &StoreKey, flags: OpenFlags) -> Result<Conn
 /// The key as it is (no passphrase, so no slow derivation), and the salt that is known by it.
 fn unlock(connection: &Connection, key: &StoreKey) -> Result<(), StoreError> {
     let (digits, salt) = (hex::encode(key.as_bytes()), hex::encode(&key.salt()));
+    // What SQLCipher would write to standard error is in our own errors, in better words.
+    connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
     let statement = Zeroizing::new(format!("PRAGMA key = \"x'{}{}'\"", *digits, *salt));
     Ok(connection.execute_batch(&statement)?)
 }

@@ -95,6 +95,14 @@ pub(crate) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Everything that was written to the disk of a folder so far. One call for thousands of files: a card takes longer to sync
+/// each than to write all.
+pub(crate) fn sync_disk_of(folder: &Path) -> Result<(), StoreError> {
+    let opened = File::open(folder);
+    let synced = opened.and_then(|folder| Ok(nix::unistd::syncfs(folder)?));
+    synced.map_err(StoreError::io("sync the disk of", folder))
+}
+
 /// Removes what crashes left over. Nothing depends on it, so troubles are only logged.
 pub(crate) fn sweep(folder: &Path) {
     let entries = match fs::read_dir(folder) {

@@ -13,8 +13,10 @@ use crate::error::StoreError;
 /// little, and whoever was first would wait for the last.
 const GROUP: usize = 64;
 
-/// A change on its way.
-pub(crate) struct Job(Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>);
+/// A change on its way: it gets the transaction, or why there is none.
+pub(crate) struct Job(Box<Change>);
+
+type Change = dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send;
 
 /// A change that was made in the transaction, which may still fail.
 struct Ran {

@@ -1,5 +1,6 @@
 //! A process that writes is killed at a random moment, again and again, on one real file. What it said was written is
 //! there; what it did not say is there whole or not at all.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure here is a failed test")]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -110,4 +111,45 @@ fn nothing_acknowledged_is_lost_when_the_writer_is_killed() {
         assert!(found.len() - acknowledged.len() <= usize::try_from((round + 1) * WRITERS).unwrap());
     }
     assert!(acknowledged.len() > 50, "only {} changes: the test shows little", acknowledged.len());
+}
+
+/// What the other process runs: opens the store, looks, and closes it in good order.
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn open_and_close() {
+    let Ok(folder) = std::env::var(FOLDER) else { return };
+    drop(Store::open(Path::new(&folder), &key(), &[ROOM]).unwrap());
+}
+
+/// The kernel's record locks of a file go when a process closes any descriptor of it. Then the last one to close a
+/// database takes itself for the only one, and removes the log that others still write to.
+#[test]
+fn a_process_that_opens_and_closes_the_store_takes_nothing_from_the_one_that_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), &key(), &[ROOM]).unwrap();
+    let add = |number: i64| {
+        let added = store.write_blocking(move |tx| {
+            tx.execute("INSERT INTO halves VALUES (0, 0, ?1, 0, '')", [number]).map_err(StoreError::from)
+        });
+        added.unwrap();
+    };
+    for round in 0..3 {
+        add(round * 2);
+        assert!(Store::is_key_of(dir.path(), &key()).unwrap());
+        drop(Store::open(dir.path(), &key(), &[ROOM]).unwrap());
+        let mut other = Command::new(std::env::current_exe().unwrap());
+        other.args(["--exact", "open_and_close", "--ignored"]).env(FOLDER, dir.path()).stdout(Stdio::null());
+        assert!(other.status().unwrap().success());
+        add(round * 2 + 1);
+    }
+    // As a crash leaves it: what counts is in the files, not in our memory.
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["banyan.db", "banyan.db-wal"] {
+        std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let found =
+        Store::open(copy.path(), &key(), &[ROOM]).unwrap().read_blocking(|c| -> Result<i64, StoreError> {
+            Ok(c.query_row("SELECT count(*) FROM halves", [], |row| row.get(0))?)
+        });
+    assert_eq!(found.unwrap(), 6);
 }

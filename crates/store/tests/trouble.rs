@@ -1,4 +1,5 @@
 //! Wrong keys, damaged files, full and read-only disks: told apart, in words, and nothing is lost.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure here is a failed test")]
 
 use std::fs;
 use std::path::Path;
@@ -107,7 +108,7 @@ fn a_page_that_was_changed_is_never_read_as_something_else() {
             Err(StoreError::Damaged { .. }) => {}
             Err(error) => panic!("byte {at}: {error}"),
             Ok(texts) => {
-                assert!(texts.len() == 200 && texts.iter().all(|text| text.starts_with("note ")), "byte {at}")
+                assert!(texts.len() == 200 && texts.iter().all(|text| text.starts_with("note ")), "byte {at}");
             }
         }
     }

@@ -87,6 +87,7 @@ impl World {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "a test looks at the result and is done with it")]
 fn code<T>(result: Result<T, AssemblyError>) -> &'static str {
     match result {
         Ok(_) => "ok",

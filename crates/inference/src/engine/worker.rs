@@ -309,7 +309,7 @@ impl Worker {
             let mut own = logits.by_ref().take(1 + guess.len());
             let live = self.live.get_mut(&row.id).ok_or_else(unknown)?;
             let (mut right, mut ended) = (0, false);
-            while let Some(logits) = own.next() {
+            for logits in own.by_ref() {
                 let room = self.scheduler.decoded(row.id, 1);
                 ended = live.advance(logits, &mut self.scratch, &self.eos, room)?;
                 if ended || guess.get(right) != Some(&live.next()) {

@@ -206,7 +206,8 @@ impl Portal {
         if in_force.has_power(EmergencyPower::PauseAnswers, now()) {
             return Err(Failure::barred(Failure::PAUSED));
         }
-        let guests = in_force.constitution.as_ref().is_none_or(|constitution| constitution.joining.guests_ask);
+        let guests =
+            in_force.constitution.as_ref().is_none_or(|constitution| constitution.joining.guests_ask);
         match &visit.caller {
             Some(caller) if caller.may(Permission::Ask) => Ok(()),
             Some(_) => Err(Failure::barred(Failure::NOT_ALLOWED)),

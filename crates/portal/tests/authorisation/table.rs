@@ -2,8 +2,18 @@
 
 /// Whom each column is about. `program` has a key for `/v1`, which makes it nobody's member; `ended` has a session that
 /// was signed out; `owner` is a member to whom the things belong that are asked for.
-pub(crate) const COLUMNS: [&str; 10] =
-    ["nobody", "program", "ended", "suspended", "other", "librarian", "mediator", "moderator", "steward", "owner"];
+pub(crate) const COLUMNS: [&str; 10] = [
+    "nobody",
+    "program",
+    "ended",
+    "suspended",
+    "other",
+    "librarian",
+    "mediator",
+    "moderator",
+    "steward",
+    "owner",
+];
 
 /// One address.
 pub(crate) struct Row {

@@ -75,7 +75,8 @@ impl Backup<'_> {
         out.write_all(&[END]).map_err(self.unwritten())
     }
 
-    /// Reads to the end, which must be one. `open` says where each file goes, if anywhere.
+    /// Reads to the end, which must be one. `open` says where each file goes, if anywhere;
+    /// the caller syncs them.
     pub(super) fn take_all(
         self,
         from: &mut impl Read,
@@ -121,19 +122,18 @@ impl Backup<'_> {
         mut to: Option<File>,
         meter: &mut Meter<'_>,
     ) -> Result<(), StoreError> {
-        let unwritten = || StoreError::io("write what is in", self.0);
         let mut piece = vec![0; PIECE];
         let mut left = length;
         while left > 0 {
             let wanted = piece_of(left);
             from.read_exact(&mut piece[..wanted]).map_err(|error| self.unread(error))?;
             if let Some(file) = &mut to {
-                file.write_all(&piece[..wanted]).map_err(unwritten())?;
+                file.write_all(&piece[..wanted]).map_err(StoreError::io("write what is in", self.0))?;
             }
             meter.add(wanted as u64);
             left -= wanted as u64;
         }
-        to.map_or(Ok(()), |file| file.sync_all().map_err(unwritten()))
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Putting a backup in place of what is there, after all of it was verified.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -76,6 +76,7 @@ pub fn restore(
     })?;
     let blobs = verify(&scratch.path, &key, rooms, bytes, progress)
         .map_err(|error| in_backup(error, from, &scratch.path))?;
+    disk::sync_disk_of(&scratch.path)?;
     let before = scratch.put_in_place(data)?;
     Ok(Restored { blobs, before })
 }
@@ -89,7 +90,7 @@ fn refuse_to_replace(data: &Path, is_key_present: bool) -> Result<(), StoreError
     let Ok(entries) = data.join("keys").read_dir() else { return Ok(()) };
     for path in entries.flatten().map(|entry| entry.path()) {
         // The key that the stewards' shares just rebuilt is why this can be read at all.
-        if !(path.ends_with("store.key") && is_key_present) && !path.ends_with("setup-code") {
+        if !(path.ends_with("setup-code") || path.ends_with("store.key") && is_key_present) {
             return refuse(path);
         }
     }
@@ -117,7 +118,7 @@ fn place_of(name: &str) -> Option<PathBuf> {
 
 fn create(path: &Path) -> Result<File, StoreError> {
     if let Some(folder) = path.parent() {
-        disk::make_folder(folder, 0o700)?;
+        fs::create_dir_all(folder).map_err(StoreError::io("make the folder", folder))?;
     }
     // Never twice: two files of one name are not ours.
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
@@ -127,9 +128,7 @@ fn create(path: &Path) -> Result<File, StoreError> {
 fn write_key(scratch: &Path, key: &StoreKey) -> Result<(), StoreError> {
     let path = scratch.join("keys/store.key");
     let mut file = create(&path)?;
-    file.write_all(source::text(key).as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(StoreError::io("write", &path))
+    file.write_all(source::text(key).as_bytes()).map_err(StoreError::io("write", &path))
 }
 
 /// Every page of the database, every reference between rows, every blob; gives the number of blobs.

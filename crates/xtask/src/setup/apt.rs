@@ -35,6 +35,11 @@ pub(crate) const COMPILER: Need = Need {
     why: "builds llama.cpp for the comparison",
     present: || works("c++", &["--version"]),
 };
+pub(crate) const LIBCRYPTO: Need = Need {
+    package: "libssl-dev",
+    why: "the database is encrypted with OpenSSL's libcrypto",
+    present: || works("sh", &["-c", "echo '#include <openssl/evp.h>' | cc -E -"]),
+};
 pub(crate) const CHROMIUM: Need = Need {
     package: "chromium",
     why: "the browser tests look at the page with it",

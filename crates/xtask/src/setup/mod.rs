@@ -43,6 +43,7 @@ pub(crate) struct Ready {
 
 /// What `cargo xtask run` needs.
 pub(crate) fn for_run() -> Result<Ready> {
+    apt::ensure(&[apt::LIBCRYPTO])?;
     let own_node = Node::of_this_machine();
     let mut wheels = vec![&pins::ONNX_RUNTIME, &pins::CHAT_MODEL, &pins::EMBEDDING_MODEL];
     if own_node.is_none() {

@@ -20,7 +20,8 @@ pub(super) fn measure(stage: &Stage, levels: &[usize], report: &mut Report) -> R
         // As many tokens at each level: over a hundred of them the perplexity differs by a per cent by chance.
         let steps = (1600 / level).clamp(16, 128).to_string();
         let text = text.to_string_lossy();
-        let score = stage.model(&["score", CHAT_PACK, &text, "--rows", &rows, "--steps", &steps, "--json"])?;
+        let score =
+            stage.model(&["score", CHAT_PACK, &text, "--rows", &rows, "--steps", &steps, "--json"])?;
         let figure = |key: &str| score[key].as_f64().unwrap_or(f64::NAN);
         let (together, alone) = (figure("perplexity"), figure("perplexity_alone"));
         report.against_lower(&format!("serve.perplexity_{level}"), together, "ppl", "alone", alone);
