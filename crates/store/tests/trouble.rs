@@ -108,7 +108,10 @@ fn a_page_that_was_changed_is_never_read_as_something_else() {
             Err(StoreError::Damaged { .. }) => {}
             Err(error) => panic!("byte {at}: {error}"),
             Ok(texts) => {
-                assert!(texts.len() == 200 && texts.iter().all(|text| text.starts_with("note ")), "byte {at}");
+                assert!(
+                    texts.len() == 200 && texts.iter().all(|text| text.starts_with("note ")),
+                    "byte {at}"
+                );
             }
         }
     }
