@@ -11,6 +11,8 @@ use crate::paths::Paths;
 /// Opens the store, or makes it at the first start. Nothing is repaired, replaced or made anew beside what is there: on
 /// an error the store is as it was, and the words say what helps.
 pub(crate) fn open(paths: &Paths) -> Result<Assembly> {
+    // Power may have failed while a backup changed places with what was here.
+    banyan_store::finish_restore(&paths.data)?;
     let key = KeySource::of_box(&paths.data).load_or_create(Store::exists(&paths.data))?;
     let store = Store::open(&paths.data, &key, &rooms())?;
     let signs = ledger::box_key(&paths.data, &key).context("the key that signs the ledger cannot be used")?;

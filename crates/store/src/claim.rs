@@ -1,8 +1,9 @@
 //! Which databases this process has open.
 //!
 //! SQLite's locks are the kernel's record locks, and those have a trap: when a process closes *any* descriptor of a
-//! file, it loses *all* its locks on it. Then another process (a backup) that closes the database takes itself for the
-//! last one and removes the write-ahead log under the hands of this one. So a database file is looked at with a
+//! file, it loses *all* its locks on it. Another process (a backup) that closes the database may then take itself for
+//! the last one. SQLite has a second fence, a lock on the memory that readers share, so that the log is not removed
+//! under the hands of those who write; we do not lean on the second one alone. So a database file is looked at with a
 //! descriptor of our own only while no connection in this process has it open, and this is where that is known.
 
 use std::collections::BTreeMap;
@@ -132,5 +133,29 @@ fn writable(path: &Path) -> Result<(), StoreError> {
         }
         Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::io("write", path)(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+    use crate::Store;
+
+    #[test]
+    fn looking_at_an_open_database_takes_no_lock_away() {
+        let (dir, key) = (tempfile::tempdir().unwrap(), StoreKey::from_bytes([1; 32]));
+        let _store = Store::open(dir.path(), &key, &[]).unwrap();
+        let inode = format!(":{} ", std::fs::metadata(dir.path().join("banyan.db")).unwrap().ino());
+        let own = format!(" {} ", std::process::id());
+        let is_locked = || {
+            let locks = std::fs::read_to_string("/proc/locks").unwrap();
+            locks.lines().any(|lock| lock.contains(&inode) && lock.contains(&own))
+        };
+        assert!(is_locked());
+        assert!(Store::is_key_of(dir.path(), &key).unwrap());
+        assert!(!Store::is_key_of(dir.path(), &StoreKey::from_bytes([2; 32])).unwrap());
+        assert!(is_locked());
     }
 }

@@ -52,6 +52,14 @@ fn letters(data: &Path) -> usize {
 
 fn silent(_: Progress) {}
 
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_community_moves_to_a_new_board_by_file_and_passphrase() {
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -170,20 +178,18 @@ fn a_backup_made_while_members_write_is_of_one_moment() {
     std::thread::scope(|scope| {
         let (store, done) = (&store, &done);
         scope.spawn(move || {
-            for number in 100..20_000 {
-                if done.load(Ordering::Relaxed) {
-                    break;
-                }
+            for number in (100..).take_while(|_| !done.load(Ordering::Relaxed)) {
                 add(store, number);
                 std::thread::sleep(std::time::Duration::from_millis(2));
             }
         });
+        // Also when something below fails: the scope waits for the other one.
+        let _stop = Stop(done);
         for _ in 0..3 {
             backup(old.path(), &key, &file, Some(WORDS), true, &mut silent).unwrap();
             // Verifies every page, and `letters` that each row has its blob.
             restore(new.path(), &file, Some(WORDS), &[ROOM], true, &mut silent).unwrap();
             assert!(letters(new.path()) >= 20);
         }
-        done.store(true, Ordering::Relaxed);
     });
 }
