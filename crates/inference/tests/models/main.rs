@@ -124,9 +124,11 @@ async fn a_second_model_answers_beside_the_first_and_leaves_nothing_behind_when_
     }
     let taken = most - alone;
     assert!(mib(taken) > 80, "the second model takes {} MiB", mib(taken));
-    let stays = left[3].saturating_sub(alone);
+    // On a busy machine one look may catch memory that is on its way back; what leaks is there in both.
+    let last = left[2].min(left[3]);
+    let stays = last.saturating_sub(alone);
     assert!(stays < taken / 5, "{} of {} MiB stay after unloading", mib(stays), mib(taken));
-    assert!(left[3] < left[0] + (taken / 10), "each round leaves more behind: {left:?}");
+    assert!(last < left[0] + (taken / 10), "each round leaves more behind: {left:?}");
 
     let request = json!({"query": "who are you", "documents": ["abc", {"text": "a much longer text"}, "abc"],
         "return_documents": true});
