@@ -12,6 +12,9 @@ const { BANYAN_BIN, BANYAN_ORT_LIB, BANYAN_MODELS } = process.env
 /** Why no box can be started, or false. */
 export const noFreshBox = BANYAN_BIN && BANYAN_ORT_LIB && BANYAN_MODELS ? false : 'BANYAN_BIN, BANYAN_ORT_LIB or BANYAN_MODELS is not set'
 
+/** The other tests' box is named by its run folder; this one is not that one. */
+const { BANYAN_RUN_DIR: _, ...OWN_ENV } = { ...process.env, BANYAN_ORT_LIB }
+
 /** Two cores and another box beside it. */
 const READY_MS = 180_000
 
@@ -22,9 +25,10 @@ export async function freshBox() {
   const log = openSync(new URL('../../output/assembly-box.log', import.meta.url), 'w')
   const child = spawn(BANYAN_BIN, ['--data', data, 'run', '--listen', '127.0.0.1:0', '--ort-lib', BANYAN_ORT_LIB], {
     stdio: ['ignore', log, log],
+    env: OWN_ENV,
   })
   const over = new Promise((resolve) => child.once('exit', resolve))
-  const banyan = (...words) => run(BANYAN_BIN, ['--data', data, ...words], { env: { ...process.env, BANYAN_ORT_LIB } })
+  const banyan = (...words) => run(BANYAN_BIN, ['--data', data, ...words], { env: OWN_ENV })
   const stop = async () => {
     await banyan('stop').catch(() => child.kill())
     await over
