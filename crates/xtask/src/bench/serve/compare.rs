@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::client::Wire;
 use super::figures::{Window, median, percentile};
 use super::stage::{CONTEXT, Form, Running, Stage};
 use super::stretch::{Load, Stretch};
@@ -53,7 +52,7 @@ impl Side {
 }
 
 pub(super) fn measure(stage: &mut Stage, args: &Args, level: usize, report: &mut Report) -> Result<()> {
-    let mut sides = vec![Side::new("banyan", stage.own(Some(level), CONTEXT, Wire::OpenAi)?)];
+    let mut sides = vec![Side::new("banyan", stage.own(level, CONTEXT)?)];
     match stage.with_peer() {
         Ok(()) => {
             sides.push(Side::new(PEER, stage.theirs(Form::SameFile, level)?));

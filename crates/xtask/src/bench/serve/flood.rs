@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
-use super::client::{Client, Outcome, Wire};
+use super::client::{Client, Outcome};
 use super::figures::{Window, median, percentile};
 use super::members::{Run, closed_loop};
 use super::stage::Stage;
@@ -27,7 +27,7 @@ const SLOWED: f64 = 2.0;
 const ROUNDS: usize = 2;
 
 pub(super) fn measure(stage: &Stage, report: &mut Report) -> Result<()> {
-    let running = stage.own(Some(OTHERS + 1), CONTEXT, Wire::OpenAi)?;
+    let running = stage.own(OTHERS + 1, CONTEXT)?;
     let (mut calm, mut flooded, mut prompts) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         for flood in [false, true] {

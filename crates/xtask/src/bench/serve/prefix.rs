@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use super::client::{Client, Course, Outcome, Wire};
+use super::client::{Client, Course, Outcome};
 use super::figures::median;
 use super::stage::{CONTEXT, Stage};
 use super::workload::Question;
@@ -20,7 +20,7 @@ const SPEEDUP: f64 = 10.0;
 const NOTHING: f64 = 0.001;
 
 pub(super) fn measure(stage: &Stage, report: &mut Report) -> Result<()> {
-    let running = stage.own(Some(8), CONTEXT, Wire::OpenAi)?;
+    let running = stage.own(8, CONTEXT)?;
     say("A short question: without the policy, with the policy as everybody has it, with one never seen");
     let mut rng = fastrand::Rng::with_seed(stage.seed);
     let mut client = Client::new(&running.server, Instant::now());

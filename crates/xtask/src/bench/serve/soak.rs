@@ -7,21 +7,25 @@ use anyhow::Result;
 use super::Args;
 use super::client::Wire;
 use super::figures::{jain, median, percentile, slope};
-use super::stage::{CONTEXT, Stage};
+use super::stage::Stage;
 use super::stretch::{Load, Stretch};
 use crate::bench::Report;
 use crate::shell::{note, say};
 
 /// Mean time that a member reads and thinks.
 const THINK: Duration = Duration::from_secs(5);
+/// What a small box has for conversations. Everything that has a bound (rows, prefix pool) reaches it in the first
+/// minutes, so that what still grows afterwards has none.
+const KV_MIB: usize = 2048;
 const FAIRNESS: f64 = 0.95;
 const RECEIVED_MS: f64 = 200.0;
 /// "Flat": so many MiB a minute are what allocators do in a run of minutes; more would fill a small box in a week.
 const GROWTH_MIB: f64 = 2.0;
 
 pub(super) fn measure(stage: &Stage, args: &Args, report: &mut Report) -> Result<()> {
-    let slots = (args.slots > 0).then_some(args.slots);
-    let running = stage.own(slots, CONTEXT, Wire::Portal)?;
+    let mut sizes = vec![("kv_mib", KV_MIB)];
+    sizes.extend((args.slots > 0).then_some(("slots", args.slots)));
+    let running = stage.own_on(&sizes, Wire::Portal)?;
     say(&format!("{} members for {} minutes", args.members, args.soak));
     let stretch = Stretch {
         load: Load::Closed { members: args.members, think: THINK },

@@ -95,13 +95,19 @@ impl Stage {
         serde_json::from_str(&output).with_context(|| format!("`banyan model` printed {output:?}"))
     }
 
-    /// The box through its door for programs. Without `slots` on the board that people get.
-    pub(super) fn own(&self, slots: Option<usize>, context: usize, wire: Wire) -> Result<Running> {
+    /// The box through its door for programs, on a board of this size.
+    pub(super) fn own(&self, slots: usize, context: usize) -> Result<Running> {
+        let sizes = [("slots", slots), ("context", context), ("kv_mib", KV_MIB), ("threads", self.threads)];
+        self.own_on(&sizes, Wire::OpenAi)
+    }
+
+    /// The box on the board that people get, but for these sizes.
+    pub(super) fn own_on(&self, sizes: &[(&str, usize)], wire: Wire) -> Result<Running> {
         say("Starting the box");
         let folder = target_dir().join("xtask/bench-serve");
         fs::create_dir_all(&folder)?;
         let board = folder.join("board.toml");
-        fs::write(&board, self.board(slots, context)?)?;
+        fs::write(&board, resized(&fs::read_to_string(root().join("hardware/desk.toml"))?, sizes)?)?;
         let log = folder.join("box.log");
         let running =
             RunningBox::start_as(&self.banyan, &self.models, &self.ready.ort_lib, &log, Some(&board))?;
@@ -109,14 +115,6 @@ impl Stage {
             Server { base: running.address().to_owned(), key: Some(running.add_key("bench")?), wire };
         let tree = Tree(running.pid());
         Ok(Running { server, tree, _process: Process::Own { _running: running } })
-    }
-
-    /// The desk's profile with other sizes.
-    fn board(&self, slots: Option<usize>, context: usize) -> Result<String> {
-        let desk = fs::read_to_string(root().join("hardware/desk.toml"))?;
-        let Some(slots) = slots else { return Ok(desk) };
-        let sizes = [("slots", slots), ("context", context), ("kv_mib", KV_MIB), ("threads", self.threads)];
-        resized(&desk, &sizes)
     }
 
     /// llama.cpp's server with the same number of slots, threads and tokens.
