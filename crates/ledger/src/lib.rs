@@ -1,7 +1,7 @@
 //! The community's record of what was decided and done: append-only, each entry chained to the one before and signed
 //! by the box.
 //!
-//! **What it promises.** [`append`] takes the transaction of the change that the entry records, so both are on the
+//! **What it promises.** [`append()`] takes the transaction of the change that the entry records, so both are on the
 //! disk or neither. Whoever changes, drops, moves or inserts an entry, in the database or in an exported file, is
 //! found by [`verify()`] and [`verify_file`], which name the first bad entry. What even the box's own key cannot forge
 //! is a [`Head`] that somebody else keeps: stewards [`countersign`] heads, and a member's older export is one.

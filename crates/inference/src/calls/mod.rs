@@ -3,7 +3,7 @@
 //! A model was trained on one way of writing a call; its chat template shows which. [`Calls`] makes the grammar that lets
 //! it write nothing else (and, where it may, free text before), so arguments are always valid by their schema;
 //! [`CallReader`] takes the calls out of the text while it comes. Where the template has no place for tools,
-//! [`describe`] says in words what it would have said.
+//! [`describe()`] says in words what it would have said.
 
 mod describe;
 mod grammar;

@@ -1,9 +1,9 @@
 //! Models beside each other: every pack of the box is known by its name, and those that are asked for are in memory.
 //!
 //! - [`residency`]: who is in memory and who has to go; pure.
-//! - [`registry`]: the thread that loads and unloads, and the door where requests wait for their model.
+//! - `registry`: the thread that loads and unloads, and the door where requests wait for their model.
 //! - [`memory`]: what a model takes, estimated before and measured after.
-//! - [`serial`]: models that answer one request at a time.
+//! - `serial`: models that answer one request at a time.
 //!
 //! A chat model is an engine thread with key/value memory of its own. Of several chat models the default one has half
 //! of the key/value budget and each other one a quarter; where there is only one it has all of it. An unloaded model

@@ -17,13 +17,13 @@
 //! the caller runs the plan's moves, releases, prefill chunks and decode rows in this order and reports each.
 //!
 //! Four rules, each held by a property test:
-//! * **Short questions first, and no starvation** ([`order`]): a prompt of `n` tokens still to compute is overtaken only by
+//! * **Short questions first, and no starvation** (`order`): a prompt of `n` tokens still to compute is overtaken only by
 //!   what comes within the time that `PATIENCE · n` tokens take.
-//! * **A steady pace** ([`pace`]): while others decode, a long prompt gets no more of a step than its decode run takes; more
+//! * **A steady pace** (`pace`): while others decode, a long prompt gets no more of a step than its decode run takes; more
 //!   only where more wait than run, and never so much that a running stream stands still for longer than [`Limits::longest_stall`].
 //! * **Memory is a count of tokens**: rows together never hold more than [`Limits::row_tokens`]. When running answers grow
 //!   beyond it, the one that came last gives up its row and is computed again later, before everyone who came after it.
-//! * **Rows that decode stand at the front** ([`rows`]), because a run of the graph binds rows `[0..n)` and pays for each.
+//! * **Rows that decode stand at the front** (`rows`), because a run of the graph binds rows `[0..n)` and pays for each.
 //!
 //! Deliberately absent: clocks, tensors, tokens' values, text, fairness between members (that is the portal's queue).
 

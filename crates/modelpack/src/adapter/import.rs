@@ -1,4 +1,4 @@
-//! A PEFT folder becomes an adapter pack, as [`crate::import`] makes model packs.
+//! A PEFT folder becomes an adapter pack, as [`mod@crate::import`] makes model packs.
 
 use super::manifest::{self, AdapterManifest, Base, FILE_NAME, TENSORS_FILE};
 use super::peft::{CONFIG, Part, PeftFolder, TENSORS};

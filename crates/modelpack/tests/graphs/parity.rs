@@ -271,7 +271,8 @@ fn a_reranker_gives_candles_scores_for_pairs_of_any_length() {
     let pairs: [(&[u32], &[u32]); 2] =
         [(&[2, 40, 41, 42, 3], &[50, 51, 52, 53, 54, 3]), (&[2, 60, 3], &[61, 3])];
     let width = pairs[0].0.len() + pairs[0].1.len();
-    let padded = |values: &dyn Fn(&[u32], &[u32]) -> Vec<i64>| -> Vec<i64> {
+    type OfPair = dyn Fn(&[u32], &[u32]) -> Vec<i64>;
+    let padded = |values: &OfPair| -> Vec<i64> {
         let rows = pairs.iter().map(|(a, b)| values(a, b));
         rows.flat_map(|row| row.into_iter().chain(std::iter::repeat(0)).take(width)).collect()
     };
