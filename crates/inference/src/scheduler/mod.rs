@@ -242,7 +242,7 @@ impl Scheduler {
         }
         self.waiting.pop();
         let Entry { id, tokens, fresh, arrival, key } = entry;
-        let release = self.rows.is_oversized(slot, tokens, self.limits.row_tokens);
+        let release = self.rows.is_oversized(slot, tokens);
         self.rows.put(
             slot,
             Occupant { id, phase: Phase::Prefilling, target: tokens, fresh, len: 0, arrival, key },

@@ -121,10 +121,10 @@ impl Rows {
         }
     }
 
-    /// Whether free row `slot` has so much more memory than a prompt of `tokens` needs that it is better given back, where all
-    /// rows together may have `most` tokens of it. The caller gives it back.
-    pub(super) fn is_oversized(&mut self, slot: usize, tokens: usize, most: usize) -> bool {
-        let oversized = self.touched[slot] > 2 * tokens && self.touched.iter().sum::<usize>() + tokens > most;
+    /// Whether free row `slot` has so much more memory than a prompt of `tokens` needs that it is better given back: kept, each
+    /// row would come to have what its longest tenant ever needed. The caller gives it back.
+    pub(super) fn is_oversized(&mut self, slot: usize, tokens: usize) -> bool {
+        let oversized = self.touched[slot] > 2 * tokens;
         if oversized {
             self.touched[slot] = 0;
         }

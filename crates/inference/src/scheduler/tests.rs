@@ -51,6 +51,21 @@ fn a_cancelled_sequence_frees_its_slot_for_the_very_next_plan() {
 }
 
 #[test]
+fn a_row_of_a_long_conversation_gives_its_memory_back_before_a_short_one_gets_it() {
+    let mut paper = Paper::new(Limits { slots: 1, ..LIMITS });
+    let mut next_after = |id, tokens| {
+        paper.submit(id, tokens, 50).expect("there is room");
+        let admission = paper.scheduler.next_admission().expect("the row is free");
+        assert!(paper.cancel(id));
+        admission.release
+    };
+    assert!(!next_after(1, 60), "nobody had it before");
+    assert!(!next_after(2, 40), "most of it is needed again");
+    assert!(next_after(3, 4));
+    assert!(!next_after(4, 4), "it was given back");
+}
+
+#[test]
 fn a_hole_in_the_decoding_rows_is_closed_by_the_highest_row() {
     let mut paper = Paper::new(LIMITS);
     for id in 1..=3 {

@@ -54,13 +54,14 @@ pub(crate) fn command(args: &Args) -> Result<()> {
         },
         seed: args.seed,
         run_in: Duration::from_secs_f64(args.run_in),
+        settle: Duration::ZERO,
         measured: Duration::from_secs_f64(args.seconds),
         drained: false,
     };
     let measured = stretch.measure(&server, args.pid.map(Tree), &texts);
     println!("{}", measured.window.line());
-    if let Some(peak) = measured.memory.iter().map(|sample| sample.1).reduce(f64::max) {
-        let growth = slope(&measured.memory) * 60.0;
+    if let Some(peak) = measured.memory.total.iter().map(|sample| sample.1).reduce(f64::max) {
+        let growth = slope(&measured.memory.total) * 60.0;
         println!("memory: at most {:.0} MiB, {:+.1} MiB a minute", peak / 1048576.0, growth / 1048576.0);
     }
     for failure in measured.window.failed.iter().take(5) {

@@ -68,7 +68,8 @@ pub(super) fn measure(stage: &mut Stage, args: &Args, level: usize, report: &mut
             say(&format!("{level} members, round {} of {}: {}", round + 1, args.rounds, side.name));
             let load = Load::Closed { members: level, think: Duration::ZERO };
             let seed = stage.seed + 1000 * round as u64;
-            let stretch = Stretch { load, seed, run_in: RUN_IN, measured, drained: false };
+            let stretch =
+                Stretch { load, seed, run_in: RUN_IN, settle: Duration::ZERO, measured, drained: false };
             let window = stretch.measure(&side.running.server, Some(side.running.tree), &stage.texts).window;
             note(&window.line());
             side.closed.push(window);
@@ -133,8 +134,14 @@ fn offered(
             let seed = stage.seed + 1000 * round as u64 + 500;
             // Long enough for a twentieth of the questions to be more than one or two.
             let measured = measured.max(Duration::from_secs_f64(40.0 / rate));
-            let stretch =
-                Stretch { load: Load::Open { rate }, seed, run_in: measured / 4, measured, drained: true };
+            let stretch = Stretch {
+                load: Load::Open { rate },
+                seed,
+                run_in: measured / 4,
+                settle: Duration::ZERO,
+                measured,
+                drained: true,
+            };
             let window = stretch.measure(&side.running.server, Some(side.running.tree), &stage.texts).window;
             note(&window.line());
             side.open.push(window);

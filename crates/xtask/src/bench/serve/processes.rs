@@ -1,6 +1,6 @@
 //! What a server costs: processor time and memory of its process and all below it, from `/proc`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -35,9 +35,9 @@ impl Tree {
         self.members().into_iter().filter_map(cpu_s).sum()
     }
 
-    /// Resident bytes now.
-    pub(crate) fn memory(self) -> f64 {
-        self.members().into_iter().filter_map(memory).sum()
+    /// Resident bytes now, by process.
+    pub(crate) fn memory(self) -> Vec<(u32, f64)> {
+        self.members().into_iter().filter_map(|pid| Some((pid, memory(pid)?))).collect()
     }
 }
 
@@ -73,14 +73,40 @@ fn memory(pid: u32) -> Option<f64> {
     Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? * 1024.0)
 }
 
-/// Memory over time, as pairs of seconds and bytes, taken until `over`.
-pub(crate) fn watch_memory(tree: Tree, began: Instant, over: &AtomicBool) -> Vec<(f64, f64)> {
-    let mut samples = Vec::new();
-    while !over.load(Ordering::Relaxed) {
-        samples.push((began.elapsed().as_secs_f64(), tree.memory()));
-        std::thread::sleep(Duration::from_secs(1));
+/// Resident memory over time.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// Seconds and bytes of all processes together.
+    pub(crate) total: Vec<(f64, f64)>,
+    /// Seconds and bytes of each process, by what it is called: the last plain word of its command line.
+    pub(crate) processes: BTreeMap<String, Vec<(f64, f64)>>,
+}
+
+impl Memory {
+    /// Watches until `over`.
+    pub(crate) fn watch(tree: Tree, began: Instant, over: &AtomicBool) -> Self {
+        let (mut memory, mut names) = (Self::default(), HashMap::new());
+        while !over.load(Ordering::Relaxed) {
+            let at = began.elapsed().as_secs_f64();
+            let now = tree.memory();
+            memory.total.push((at, now.iter().map(|(_, bytes)| bytes).sum()));
+            for (pid, bytes) in now {
+                let name = names.entry(pid).or_insert_with(|| name(pid)).clone();
+                memory.processes.entry(name).or_default().push((at, bytes));
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        memory
     }
-    samples
+}
+
+/// What a process is called beside others of the same program: `banyan … infer` is `infer`.
+fn name(pid: u32) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words: Vec<_> = words.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    let workers = ["infer", "node", "run"];
+    let worker = words.iter().skip(1).find(|word| workers.contains(&word.as_ref()));
+    worker.map_or_else(|| pid.to_string(), |word| word.clone().into_owned())
 }
 
 #[cfg(test)]
@@ -92,7 +118,7 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("30").spawn().unwrap();
         let own = Tree(std::process::id());
         assert!(own.members().contains(&child.id()));
-        assert!(own.memory() > 1e6);
+        assert!(own.memory().iter().map(|(_, bytes)| bytes).sum::<f64>() > 1e6);
         child.kill().unwrap();
         child.wait().unwrap();
         let before = own.cpu_s();

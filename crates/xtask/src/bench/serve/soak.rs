@@ -17,6 +17,8 @@ const THINK: Duration = Duration::from_secs(5);
 /// What a small box has for conversations. Everything that has a bound (rows, prefix pool) reaches it in the first
 /// minutes, so that what still grows afterwards has none.
 const KV_MIB: usize = 2048;
+/// The box keeps answers for ten minutes after their end; before that, memory grows with every one of them.
+const SETTLE: Duration = Duration::from_secs(660);
 const FAIRNESS: f64 = 0.95;
 const RECEIVED_MS: f64 = 200.0;
 /// "Flat": so many MiB a minute are what allocators do in a run of minutes; more would fill a small box in a week.
@@ -30,7 +32,8 @@ pub(super) fn measure(stage: &Stage, args: &Args, report: &mut Report) -> Result
     let stretch = Stretch {
         load: Load::Closed { members: args.members, think: THINK },
         seed: stage.seed,
-        run_in: Duration::from_secs(300),
+        run_in: SETTLE + Duration::from_secs(300),
+        settle: SETTLE,
         measured: Duration::from_secs_f64(args.soak * 60.0),
         drained: true,
     };
@@ -44,16 +47,21 @@ pub(super) fn measure(stage: &Stage, args: &Args, report: &mut Report) -> Result
     let fairness = jain(&window.tokens_of);
     let failed = window.failed.len() + window.refused + window.cut_off;
     let mib = |bytes: f64| bytes / 1_048_576.0;
-    // The first third fills caches that have a limit.
-    let settled: Vec<_> = measured.memory.iter().skip(measured.memory.len() / 3).copied().collect();
-    let growth = mib(slope(&settled)) * 60.0;
-    let last = measured.memory.len().saturating_sub(1);
-    let course: Vec<String> = (0..=8_usize)
-        .filter_map(|eighth| measured.memory.get(last * eighth / 8))
-        .map(|sample| format!("{:.0}", mib(sample.1)))
-        .collect();
-    note(&format!("memory in eighths of the time, from the start on: {} MiB", course.join(", ")));
-    let peak = mib(measured.memory.iter().map(|sample| sample.1).fold(0.0, f64::max));
+    let growth = |samples: &[(f64, f64)]| mib(slope(samples)) * 60.0;
+    let eighths = |samples: &[(f64, f64)]| {
+        let last = samples.len().saturating_sub(1);
+        let course = (0..=8_usize).filter_map(|eighth| samples.get(last * eighth / 8));
+        course.map(|sample| format!("{:.0}", mib(sample.1))).collect::<Vec<_>>().join(", ")
+    };
+    for (process, samples) in &measured.memory.processes {
+        note(&format!(
+            "memory of {process} in eighths of the time, from the start on: {} MiB; {:+.2} MiB a minute",
+            eighths(samples),
+            growth(samples)
+        ));
+    }
+    let growth = growth(&measured.memory.total);
+    let peak = mib(measured.memory.total.iter().map(|sample| sample.1).fold(0.0, f64::max));
     report.result("serve.errors", failed as f64, "answers");
     report.result("serve.answers", window.ended as f64, "answers");
     report.result("serve.fairness", fairness, "jain");

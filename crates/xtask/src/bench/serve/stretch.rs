@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::client::Server;
 use super::figures::Window;
 use super::members::{Run, closed_loop, open_loop};
-use super::processes::{Tree, machine_s, own_s, watch_memory};
+use super::processes::{Memory, Tree, machine_s, own_s};
 use super::workload::Texts;
 
 /// How many ask, and how.
@@ -26,6 +26,8 @@ pub(crate) struct Stretch {
     pub(crate) seed: u64,
     /// Until every member of a closed loop is served, but no longer than this; an open loop runs in for this long.
     pub(crate) run_in: Duration,
+    /// A closed loop runs in for at least this long.
+    pub(crate) settle: Duration,
     pub(crate) measured: Duration,
     /// Whether answers under way at the end are heard to theirs.
     pub(crate) drained: bool,
@@ -37,8 +39,8 @@ const DRAIN: Duration = Duration::from_secs(300);
 /// What a stretch showed.
 pub(crate) struct Measured {
     pub(crate) window: Window,
-    /// Seconds and bytes, over the measured time.
-    pub(crate) memory: Vec<(f64, f64)>,
+    /// Over the measured time.
+    pub(crate) memory: Memory,
 }
 
 impl Stretch {
@@ -46,7 +48,7 @@ impl Stretch {
         let run = Run::new();
         let over = AtomicBool::new(false);
         let mut window = (0.0, 0.0, 0.0, 0.0);
-        let mut memory = Vec::new();
+        let mut memory = Memory::default();
         let members = match self.load {
             Load::Closed { members, .. } => members,
             Load::Open { .. } => 0,
@@ -64,13 +66,15 @@ impl Stretch {
                     scope.spawn(move || open_loop(scope, run, server, texts, seed, rate));
                 }
             }
-            while run.began.elapsed() < self.run_in && (members == 0 || run.course.served() < members) {
+            let settled =
+                || members > 0 && run.began.elapsed() >= self.settle && run.course.served() >= members;
+            while run.began.elapsed() < self.run_in && !settled() {
                 std::thread::sleep(Duration::from_millis(100));
             }
             let watch = tree.map(|tree| {
                 scope.spawn({
                     let (over, began) = (&over, run.began);
-                    move || watch_memory(tree, began, over)
+                    move || Memory::watch(tree, began, over)
                 })
             });
             let cpu = || tree.map_or(f64::NAN, Tree::cpu_s);
