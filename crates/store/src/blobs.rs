@@ -86,10 +86,16 @@ impl Blobs {
         Self { folder: folder.to_owned(), names, cipher }
     }
 
+    /// The name that this content has here, whether it is kept or not.
+    #[must_use]
+    pub fn name_of(&self, content: &[u8]) -> BlobId {
+        BlobId(*blake3::keyed_hash(&self.names, content).as_bytes())
+    }
+
     /// Keeps `content`; it is on the disk when this returns. What is there already is not written again, unless it was
     /// damaged.
     pub fn put(&self, content: &[u8]) -> Result<BlobId, StoreError> {
-        let id = BlobId(*blake3::keyed_hash(&self.names, content).as_bytes());
+        let id = self.name_of(content);
         let path = self.path(&id);
         match self.get(&id) {
             Ok(Some(_)) => return Ok(id),
@@ -206,6 +212,7 @@ mod tests {
         let (_dir, blobs) = blobs(1);
         for content in [&b""[..], b"a letter", &[7; 100_000]] {
             let id = blobs.put(content).unwrap();
+            assert_eq!(blobs.name_of(content), id);
             assert_eq!(blobs.get(&id).unwrap().as_deref(), Some(content));
             assert_eq!(blobs.put(content).unwrap(), id);
             assert_eq!(blobs.list().unwrap(), [id]);
