@@ -10,7 +10,7 @@ use crate::running_box::RunningBox;
 use crate::setup::{Node, Ready};
 use crate::shell::{capture, cargo, root, run, target_dir};
 use crate::steps::Steps;
-use crate::{cache, packs, setup, web};
+use crate::{packs, python, setup, web};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -154,21 +154,10 @@ fn tally_tests() -> Result<()> {
     run(command.arg("-rP").env("BANYAN_ELECTIONS", &elections))
 }
 
-/// pytest over one file of `tests/SUITE`, in a virtual environment made of exactly the hashes in its requirements.txt.
+/// pytest over one file of `tests/SUITE`, in the virtual environment of that folder.
 fn python_tests(suite: &str, file: &str) -> Result<Command> {
     let folder = root().join("tests").join(suite);
-    let requirements = folder.join("requirements.txt");
-    let hash = cache::sha256_of_file(&requirements)?;
-    let venv = cache::dir()?.join(format!("{suite}-venv"));
-    let stamp = venv.join("banyan-requirements");
-    if !cache::is_stamped(&stamp, &hash) {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-        let mut pip = Command::new(venv.join("bin/python"));
-        pip.args(["-m", "pip", "--disable-pip-version-check", "install", "--require-hashes"]);
-        run(pip.args(["--only-binary=:all:", "--requirement"]).arg(&requirements))?;
-        cache::write_stamp(&stamp, &hash)?;
-    }
-    let mut command = Command::new(venv.join("bin/python"));
+    let mut command = Command::new(python::venv(&folder)?);
     command.current_dir(&folder).args(["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]);
     command.arg(folder.join(file).canonicalize().with_context(|| format!("tests/{suite}/{file}"))?);
     Ok(command)

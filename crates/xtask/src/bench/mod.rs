@@ -4,6 +4,7 @@ mod capacity;
 mod engine;
 mod governance;
 mod ledger;
+mod library;
 pub(crate) mod llama_server;
 mod load;
 mod report;
@@ -29,6 +30,8 @@ pub(crate) enum Bench {
     Governance(governance::Args),
     /// Kill the engine under load and count the seconds until the box answers again
     Restart(restart::Args),
+    /// The library: how fast it finds while the model generates, how well, how fast it takes in; beside others
+    Library(library::Args),
     /// The community's record: entries appended a second, and the time to verify 100,000
     Ledger,
 }
@@ -41,6 +44,7 @@ pub(crate) fn command(bench: Bench) -> Result<()> {
         Bench::Load(args) => load::command(&args),
         Bench::Governance(args) => governance::command(&args),
         Bench::Restart(args) => restart::command(&args),
+        Bench::Library(args) => library::command(&args),
         Bench::Ledger => ledger::command(),
     }
 }

@@ -40,6 +40,11 @@ pub(crate) const LIBCRYPTO: Need = Need {
     why: "the database is encrypted with OpenSSL's libcrypto",
     present: || works("sh", &["-c", "echo '#include <openssl/evp.h>' | cc -E -"]),
 };
+pub(crate) const XAPIAN: Need = Need {
+    package: "python3-xapian",
+    why: "searches beside the library in its bench",
+    present: || works("/usr/bin/python3", &["-c", "import xapian"]),
+};
 pub(crate) const CHROMIUM: Need = Need {
     package: "chromium",
     why: "the browser tests look at the page with it",
@@ -49,6 +54,11 @@ pub(crate) const FONTS: Need = Need {
     package: "fonts-dejavu-core",
     why: "letters for the browser tests' screenshots",
     present: || works("sh", &["-c", "test -n \"$(ls -A /usr/share/fonts 2>/dev/null)\""]),
+};
+pub(crate) const TESSERACT: Need = Need {
+    package: "tesseract-ocr",
+    why: "the library reads text in pictures with it",
+    present: || works("tesseract", &["--version"]),
 };
 
 /// Whether apt knows a package that really installs (Ubuntu's `chromium` is a pointer to a snap).
@@ -100,6 +110,13 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
         bail!("{} was installed but does not work; try `{by_hand}` by hand", need.package);
     }
     Ok(())
+}
+
+/// Installs what is missing if that is possible; else what needs it says that it leaves something out.
+pub(crate) fn wish(needs: &[Need]) {
+    if let Err(error) = ensure(needs) {
+        note(&format!("going on without it: {error:#}"));
+    }
 }
 
 /// How to become root: not at all, by sudo without a question, or by sudo with one when a person is there.

@@ -73,6 +73,7 @@ pub(crate) struct TestReady {
 
 pub(crate) fn for_test(ready: &Ready) -> Result<TestReady> {
     apt::ensure(&[apt::PYTHON, apt::VENV])?;
+    apt::wish(&[apt::TESSERACT]);
     Ok(TestReady { chromium: chromium::ensure(&ready.node)? })
 }
 
