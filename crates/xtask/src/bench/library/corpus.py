@@ -1,7 +1,7 @@
 """Real texts out of Debian's documentation packages, and questions that people judged: the headings of three FAQs.
 
   documents ROOT OUT   one JSON object a line: {"id", "title", "blocks": [{"kind", "text"}]}. Each answer of a FAQ is a
-                       document of its own, without the question; every other page is a document with its headings.
+                       document of its own, without the question; other pages are documents with their headings.
   judged ROOT FOLDER   writes tuning.jsonl and held-out.jsonl: {"id", "question", "relevant": [document ids]}
 
 ROOT holds the unpacked packages, each in a folder of its name.
@@ -15,8 +15,11 @@ from pathlib import Path
 
 # An answer of fewer words only points elsewhere.
 LEAST_WORDS = 20
-# What a page must have to count as a document.
-LEAST_PAGE_WORDS = 60
+# A page counts as a document with so many words.
+PAGE_WORDS = range(60, 6000)
+# So many words of pages stand beside the answers, six for each of theirs and more: enough to be in the way, few enough
+# that two cores give each passage its vector in a quarter of an hour.
+ALL_PAGES_WORDS = 400_000
 
 VOID = {"br", "hr", "img", "input", "link", "meta", "col", "wbr", "area", "base", "embed", "source", "track"}
 BLOCKS = {"p", "li", "pre", "dt", "dd", "td", "th", "div", "section", "blockquote", "table", "tr", "ul", "ol", "dl"}
@@ -218,12 +221,26 @@ def text_of(blocks):
     return "\n".join(text for _, _, text in blocks)
 
 
+def digest_of(text):
+    return hashlib.sha256(text.encode()).digest()
+
+
+def all_pages(root):
+    for package, pattern, read in PAGES:
+        for path in pages(root, package, pattern):
+            if NOT_PAGES.search("/" + path.relative_to(root / package).as_posix()):
+                continue
+            blocks = read(path)
+            if count_words(blocks) in PAGE_WORDS:
+                yield f"{package}/{path.parent.name}/{path.name}", blocks
+
+
 def documents(root, out):
     seen, count = set(), {"answers": 0, "pages": 0}
     with open(out, "w", encoding="utf-8") as file:
 
         def put(identity, title, blocks, kind):
-            digest = hashlib.sha256(text_of(blocks).encode()).digest()
+            digest = digest_of(text_of(blocks))
             if digest in seen:
                 return
             seen.add(digest)
@@ -233,28 +250,25 @@ def documents(root, out):
 
         for identity, title, _, answer in faq(root):
             put(identity, title, answer, "answers")
-        for package, pattern, read in PAGES:
-            for path in pages(root, package, pattern):
-                inside = path.relative_to(root / package).as_posix()
-                if NOT_PAGES.search("/" + inside):
-                    continue
-                blocks = read(path)
-                if count_words(blocks) < LEAST_PAGE_WORDS:
-                    continue
-                title = next((text for kind, _, text in blocks if kind == "heading"), path.stem)
-                if title == "NAME" and len(blocks) > 1:
-                    title = blocks[1][2]
-                put(f"{package}/{path.parent.name}/{path.name}", title[:200], blocks, "pages")
+        words = 0
+        for identity, blocks in sorted(all_pages(root), key=lambda page: digest_of(page[0])):
+            words += count_words(blocks)
+            if words > ALL_PAGES_WORDS:
+                break
+            title = next((text for kind, _, text in blocks if kind == "heading"), identity)
+            if title == "NAME" and len(blocks) > 1:
+                title = blocks[1][2]
+            put(identity, title[:200], blocks, "pages")
     return count
 
 
 def judged(root, folder):
     first, halves = {}, {"tuning": [], "held-out": []}
     for identity, _, question, answer in faq(root):
-        digest = hashlib.sha256(text_of(answer).encode()).digest()
+        digest = digest_of(text_of(answer))
         relevant = first.setdefault(digest, identity)
         # Of two questions with the same answer, the document of the first holds it.
-        half = "tuning" if hashlib.sha256(identity.encode()).digest()[0] % 2 else "held-out"
+        half = "tuning" if digest_of(identity)[0] % 2 else "held-out"
         halves[half].append({"id": identity, "question": question, "relevant": [relevant]})
     for name, lines in halves.items():
         with open(Path(folder) / f"{name}.jsonl", "w", encoding="utf-8") as file:
