@@ -42,7 +42,7 @@ impl World {
             .change(FOUNDED, move |change| {
                 everybody.iter().try_for_each(|member| write_down(change, member))?;
                 enact::name_community(change, "Test")?;
-                for enactment in kits::found(&kit, &everybody[0]) {
+                for enactment in kits::found(&kit, &everybody[0], &[]) {
                     enact::enact(change, &enactment)?;
                 }
                 Ok(())

@@ -42,7 +42,7 @@ async fn founded(kit: &str) -> Community {
         shares: None,
         policy_greeting: None,
     };
-    let founded = assembly.found(founding, data.path(), NOW).await.unwrap();
+    let founded = assembly.found(founding, &[], data.path(), NOW).await.unwrap();
     let code = founded.invitation.code;
     let join = async |name: &str| {
         assembly.join(Some(&code), name, "another four words here", NOW).await.unwrap().caller

@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use crate::constitution::{
     Constitution, DelegationRule, EmergencyPower, EmergencyRule, GovernanceModel, Joining,
 };
-use crate::decision::{Decision, Topic};
+use crate::decision::{Decision, SourceUse, Topic};
 use crate::enactment::{Authority, Enactment};
 use crate::ids::MemberId;
 use crate::method::{Method, MethodRule};
@@ -62,16 +62,20 @@ pub fn find(name: &str) -> Option<&'static Kit> {
     all().iter().find(|kit| kit.name == name)
 }
 
-/// What is in force from the first moment on: the kit's policy and constitution, and its founder as the first steward.
-/// The gate takes these only from a box that nobody has founded, since both are written from version 0.
+/// What is in force from the first moment on: the kit's policy and constitution, its founder as the first steward, and
+/// the sources that answers rested on before, which may go on. The gate takes these only from a box that nobody has
+/// founded, since policy and constitution are written from version 0.
 #[must_use]
-pub fn found(kit: &Kit, founder: &MemberId) -> Vec<Enactment> {
+pub fn found(kit: &Kit, founder: &MemberId, sources: &[String]) -> Vec<Enactment> {
+    let approve =
+        |source: &String| Decision::ApproveSource { source: source.clone(), r#use: SourceUse::Grounding };
     [
         Decision::SetPolicy { policy: Box::new(kit.policy.clone()), based_on: 0 },
         Decision::ChangeConstitution { constitution: Box::new(kit.constitution.clone()), based_on: 0 },
         Decision::GrantRole { member: founder.clone(), role: Role::Steward, days: None },
     ]
     .into_iter()
+    .chain(sources.iter().map(approve))
     .map(|decision| Enactment::new(decision, Authority::Founding { kit: kit.name.to_owned() }))
     .collect()
 }
@@ -227,7 +231,7 @@ mod tests {
     #[test]
     fn a_founding_sets_policy_constitution_and_one_steward() {
         for kit in all() {
-            let enactments = found(kit, &founder());
+            let enactments = found(kit, &founder(), &["k-0123456789".to_owned()]);
             assert!(
                 enactments
                     .iter()
@@ -239,7 +243,9 @@ mod tests {
             assert!(matches!(decisions[1], Decision::ChangeConstitution { based_on: 0, .. }));
             assert!(matches!(decisions[2], Decision::GrantRole { member, role: Role::Steward, days: None }
                 if *member == founder()));
-            assert_eq!(decisions.len(), 3);
+            assert!(matches!(decisions[3], Decision::ApproveSource { source, r#use: SourceUse::Grounding }
+                if source == "k-0123456789"));
+            assert_eq!(decisions.len(), 4);
             assert!(decisions.iter().all(|decision| decision.check().is_ok()));
         }
     }

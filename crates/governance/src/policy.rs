@@ -178,10 +178,28 @@ pub struct Keeping {
     pub conversation_days: u32,
     /// Days for which held answers and reports are kept after they are settled.
     pub moderation_days: u32,
+    /// Days for which a question to the members is kept after the last thing that happened to it; 0: none can be asked.
+    #[serde(skip_serializing_if = "is_usual")]
+    #[schema(required = false)]
+    pub question_days: u32,
+}
+
+/// Days for which questions to the members are kept, unless the community says otherwise: a season.
+const QUESTION_DAYS: u32 = 90;
+
+/// Policies that were decided before there were such questions keep their bytes.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_usual(days: &u32) -> bool {
+    *days == QUESTION_DAYS
 }
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { conversations: false, conversation_days: 90, moderation_days: 30 }
+        Self {
+            conversations: false,
+            conversation_days: 90,
+            moderation_days: 30,
+            question_days: QUESTION_DAYS,
+        }
     }
 }

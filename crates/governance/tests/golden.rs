@@ -107,7 +107,7 @@ fn what_a_decision_rests_on_is_read_back() {
 fn an_enactment_is_written_as_it_is_read_from_the_ledger() {
     let kit = banyan_governance::kits::find("commons").unwrap();
     let founder = "m-0123456789".parse().unwrap();
-    for enactment in banyan_governance::kits::found(kit, &founder) {
+    for enactment in banyan_governance::kits::found(kit, &founder, &[]) {
         let recorded: Recorded = serde_json::from_value(serde_json::to_value(&enactment).unwrap()).unwrap();
         assert_eq!(&recorded.decision, enactment.decision());
         assert_eq!(&recorded.authority, enactment.authority());

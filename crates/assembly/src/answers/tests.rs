@@ -35,7 +35,7 @@ impl World {
             shares: None,
             policy_greeting: None,
         };
-        let founded = assembly.found(founding, data.path(), NOW).await.unwrap();
+        let founded = assembly.found(founding, &[], data.path(), NOW).await.unwrap();
         let ben = assembly.join(Some(&founded.invitation.code), "Ben", SECRET, NOW).await.unwrap().caller;
         let grant = Decision::GrantRole { member: ben.member.clone(), role: Role::Moderator, days: None };
         let world = Self { assembly, ada: founded.sign_in.caller, ben, _data: data };

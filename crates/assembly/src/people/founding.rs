@@ -107,8 +107,15 @@ impl Assembly {
         kits::all().iter().map(view).collect()
     }
 
-    /// Founds the community of the box with this data folder, and signs the founder in as its first steward.
-    pub async fn found(&self, founding: Founding, data: &Path, now: Time) -> Result<Founded, AssemblyError> {
+    /// Founds the community of the box with this data folder, and signs the founder in as its first steward. `sources`:
+    /// what answers rested on until now, by name; they may go on, and what comes later takes a decision.
+    pub async fn found(
+        &self,
+        founding: Founding,
+        sources: &[String],
+        data: &Path,
+        now: Time,
+    ) -> Result<Founded, AssemblyError> {
         not_founded(&self.in_force())?;
         let setup = SetupCode::of_box(data);
         setup.check(&founding.setup_code)?;
@@ -118,14 +125,14 @@ impl Assembly {
         let shares = founding.shares.map(|wanted| split(data, wanted)).transpose()?.unwrap_or_default();
         let key = MemberKey::generate()?;
         let sealed = secret.seal(&key).await?;
-        let wanted = founding.shares;
+        let (wanted, sources) = (founding.shares, sources.to_vec());
         let (token, invitation) = self
             .change(now, move |change| {
                 not_founded(&InForce::load(change.tx)?)?;
                 let founder = joining::add(change, &name, &sealed)?;
                 change.record("founding", &Recorded { kit: kit.name, founder: &founder, shares: wanted })?;
                 enact::name_community(change, &community)?;
-                for enactment in kits::found(&kit, &founder) {
+                for enactment in kits::found(&kit, &founder, &sources) {
                     enact::enact(change, &enactment)?;
                 }
                 let invitation = invitations::make(change, &founder, FIRST_USES, FIRST_DAYS)?;

@@ -206,7 +206,8 @@ impl Policy {
             range(format!("quotas.program_weight_percent.{key}"), (*percent).into(), 1, 1000)?;
         }
         range("keeping.conversation_days", self.keeping.conversation_days, 1, 3650)?;
-        range("keeping.moderation_days", self.keeping.moderation_days, 1, 365)
+        range("keeping.moderation_days", self.keeping.moderation_days, 1, 365)?;
+        range("keeping.question_days", self.keeping.question_days, 0, 3650)
     }
 }
 

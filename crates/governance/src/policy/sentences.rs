@@ -53,6 +53,11 @@ pub const SENTENCES: &[(&str, &str)] = &[
                             {days} days they are erased.",
     ),
     ("moderation_days", "What moderators looked at is erased {days} days after it is settled."),
+    ("questions_not_kept", "Members cannot put questions to each other on the box."),
+    (
+        "questions_kept",
+        "A question to the members is erased {days} days after the last thing that happened to it.",
+    ),
     ("sharing_none", "Nothing is shared with other communities."),
     ("sharing_some", "What may be shared with other communities: {kinds}."),
     ("training_no", "Nobody's words are used to train models."),
@@ -177,6 +182,10 @@ impl Policy {
             said.say("conversations_not_kept", &[]);
         }
         said.say("moderation_days", &[("days", &self.keeping.moderation_days.to_string())]);
+        match self.keeping.question_days {
+            0 => said.say("questions_not_kept", &[]),
+            days => said.say("questions_kept", &[("days", &days.to_string())]),
+        }
         if self.sharing.is_empty() {
             said.say("sharing_none", &[]);
         } else {

@@ -44,7 +44,12 @@ fn full() -> Policy {
             program_weight_percent: BTreeMap::from([("books".to_owned(), 20)]),
             urgent: true,
         },
-        keeping: Keeping { conversations: true, conversation_days: 30, moderation_days: 7 },
+        keeping: Keeping {
+            conversations: true,
+            conversation_days: 30,
+            moderation_days: 7,
+            question_days: 30,
+        },
         sharing: BTreeSet::from([SharingKind::Knowledge, SharingKind::Compute]),
         training: true,
         sample_questions: words(&["Who are you?"]),
@@ -108,6 +113,7 @@ fn what_cannot_be_enforced_is_refused_with_the_remedy() {
         (|p| p.quotas.members_per_hour = Some(0), "quotas.members_per_hour is 0"),
         (|p| p.quotas.guest_weight_percent = Some(0), "it can be 1 to 100"),
         (|p| p.keeping.moderation_days = 0, "keeping.moderation_days is 0"),
+        (|p| p.keeping.question_days = 4_000, "keeping.question_days is 4000"),
         (|p| p.sample_questions = vec![String::new()], "sample_questions is empty"),
         (|p| p.topics = vec![p.topics[0].clone(); 61], "topics has 61 lines"),
     ];
@@ -147,6 +153,7 @@ fn every_sentence_has_english_words_with_everything_filled_in() {
     let mut others = full();
     others.languages = words(&["es"]);
     others.sources = Some(BTreeSet::new());
+    others.keeping.question_days = 0;
     others.topics[0].message = "Ask the elders {of water}.".to_owned();
     for (rule, action) in others.moderation.iter_mut().zip([
         ModerationAction::Allow,

@@ -55,7 +55,7 @@ impl Community {
             shares: None,
             policy_greeting: None,
         };
-        let founded = assembly.found(founding, dir.path(), a_month_ago()).await.unwrap();
+        let founded = assembly.found(founding, &[], dir.path(), a_month_ago()).await.unwrap();
         let cookie = format!("banyan_session={}", founded.sign_in.token);
         let founder = founded.sign_in.caller;
         let (members, invitation) = (vec![founder.clone()], founded.invitation.code);

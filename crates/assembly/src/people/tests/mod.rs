@@ -53,7 +53,7 @@ impl TestBox {
             policy_greeting: None,
         };
         change(&mut founding);
-        self.assembly.found(founding, self.data.path(), NOW).await
+        self.assembly.found(founding, &[], self.data.path(), NOW).await
     }
 
     /// A founded community, and its founder.
