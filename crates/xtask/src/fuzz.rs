@@ -12,7 +12,8 @@ pub(crate) struct Args {
     /// Cases per property (the ordinary tests take 256)
     #[arg(long, default_value_t = 20_000)]
     cases: u32,
-    /// Seconds of mutated model files, manifests, tokenizers and templates (the ordinary tests take 5)
+    /// Seconds of mutated model files, manifests, tokenizers and templates, and as many of mutated documents (the ordinary
+    /// tests take 5)
     #[arg(long, default_value_t = 120)]
     seconds: u32,
     /// Only this crate
@@ -32,11 +33,27 @@ pub(crate) fn command(args: &Args) -> Result<()> {
     };
     command.args(args.filter.iter());
     run(command.env("PROPTEST_CASES", args.cases.to_string()))?;
-    if args.filter.is_some() || args.package.as_deref().is_some_and(|package| package != "banyan-modelpack") {
+    if args.filter.is_some() {
         return Ok(());
     }
-    say(&format!("Mutating untrusted model files for {} s, with memory counted", args.seconds));
+    let wanted = |package| args.package.as_deref().is_none_or(|wanted| wanted == package);
+    if wanted("banyan-modelpack") {
+        say(&format!("Mutating untrusted model files for {} s, with memory counted", args.seconds));
+        mutate("banyan-modelpack", "fuzz", None, args.seconds)?;
+    }
+    if wanted("banyan") {
+        say(&format!(
+            "Mutating PDFs and office files for {} s, each read by a process of its own",
+            args.seconds
+        ));
+        mutate("banyan", "extract", Some("fuzz::"), args.seconds)?;
+    }
+    Ok(())
+}
+
+/// Tests of mutated files, which go by time and not by cases.
+fn mutate(package: &str, test: &str, filter: Option<&str>, seconds: u32) -> Result<()> {
     let mut command = cargo();
-    command.args(["test", "--locked", "--package", "banyan-modelpack", "--test", "fuzz"]);
-    run(command.env("BANYAN_FUZZ_SECONDS", args.seconds.to_string()))
+    command.args(["test", "--locked", "--package", package, "--test", test]).args(filter);
+    run(command.env("BANYAN_FUZZ_SECONDS", seconds.to_string()))
 }
