@@ -34,7 +34,9 @@ pub use self::error::ClientError;
 pub use self::foreign::{Introduction, Maker};
 pub use self::key::BearerKey;
 pub use self::stream::ChatStream;
-use crate::{ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, Health, ModelList};
+use crate::{
+    ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, Health, ModelList, RerankRequest, RerankResponse,
+};
 
 /// How long to wait for a connection and for the small answers (`/health`, `/v1/models`), which an engine gives at
 /// once even while it computes. Longer means that it hangs.
@@ -125,6 +127,12 @@ impl Client {
     /// Asks for embeddings.
     pub async fn embeddings(&self, request: &EmbeddingRequest) -> Result<EmbeddingResponse, ClientError> {
         let response = self.post("/v1/embeddings", request).await?;
+        read_json(accepted(response).await?, LARGE_BODY).await
+    }
+
+    /// Asks which of some documents answers a question.
+    pub async fn rerank(&self, request: &RerankRequest) -> Result<RerankResponse, ClientError> {
+        let response = self.post("/v1/rerank", request).await?;
         read_json(accepted(response).await?, LARGE_BODY).await
     }
 

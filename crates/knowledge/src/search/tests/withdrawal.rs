@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -8,12 +9,14 @@ async fn what_was_withdrawn_before_a_search_began_is_never_in_it_while_others_co
     let shelf = Arc::new(Shelf::new().await);
     let fake = Arc::new(Fake::new());
     let gone: Arc<Mutex<BTreeSet<DocumentId>>> = Arc::default();
+    let over: Arc<AtomicBool> = Arc::default();
     let searchers: Vec<_> = (0..4)
         .map(|_| {
-            let (library, fake, gone) = (shelf.library.clone(), fake.clone(), gone.clone());
+            let (library, fake, gone, over) =
+                (shelf.library.clone(), fake.clone(), gone.clone(), over.clone());
             tokio::spawn(async move {
                 let mut found = 0;
-                for _ in 0..150 {
+                while !over.load(Ordering::Relaxed) {
                     let before = gone.lock().unwrap().clone();
                     let hits =
                         find_by_meaning(&library, &Query { limit: 50, ..asks("banana") }, fake.as_ref())
@@ -43,6 +46,7 @@ async fn what_was_withdrawn_before_a_search_began_is_never_in_it_while_others_co
             gone.lock().unwrap().insert(added.document);
         }
     }
+    over.store(true, Ordering::Relaxed);
     let mut found = 0;
     for searcher in searchers {
         found += searcher.await.unwrap();
