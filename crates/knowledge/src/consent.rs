@@ -24,7 +24,8 @@ pub enum Use {
 
 impl Use {
     /// All uses.
-    pub const ALL: [Self; 5] = [Self::Search, Self::Grounding, Self::Training, Self::Federation, Self::Commons];
+    pub const ALL: [Self; 5] =
+        [Self::Search, Self::Grounding, Self::Training, Self::Federation, Self::Commons];
 }
 
 /// How far a text may go, whatever else is allowed.

@@ -125,7 +125,7 @@ impl Library {
         self.read_rows(move |connection| Ok(rows::seen(connection, &id, &reader)?.document)).await
     }
 
-    /// The documents that a reader sees, by title.
+    /// The documents that a reader sees.
     pub async fn documents(
         &self,
         listing: Listing,

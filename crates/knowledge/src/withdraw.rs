@@ -99,7 +99,8 @@ impl Library {
         let traces = self
             .change(move |tx| {
                 let rows = documents::all(tx, Some(&member))?;
-                let gone = rows.iter().map(|row| remove(tx, row, TraceKind::Withdrawn, &why, hand.name(), now));
+                let gone =
+                    rows.iter().map(|row| remove(tx, row, TraceKind::Withdrawn, &why, hand.name(), now));
                 let traces = gone.collect::<Result<Vec<_>, _>>()?;
                 // As many in one entry as it holds.
                 for some in traces.chunks(NAMED_AT_ONCE) {

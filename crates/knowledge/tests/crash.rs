@@ -61,11 +61,15 @@ async fn add_and_withdraw_until_killed() {
         let word = format!("zq{round}x{number}");
         let paragraph = |part: usize| Block {
             kind: BlockKind::Paragraph,
-            text: format!("{word} stands in part {part}. {}", "Water is boiled for a minute. ".repeat(30).trim()),
+            text: format!(
+                "{word} stands in part {part}. {}",
+                "Water is boiled for a minute. ".repeat(30).trim()
+            ),
             page: None,
         };
         let blocks = (0..1 + number % 5).map(paragraph).collect();
-        let mut new = NewDocument::new(collection.clone(), &word, Extracted { blocks, ..Extracted::default() });
+        let mut new =
+            NewDocument::new(collection.clone(), &word, Extracted { blocks, ..Extracted::default() });
         new.original = Some(Original::new(&word, word.repeat(1 + number * 37 % 3000).into_bytes()));
         let id = library.add(new, Hand::Box, 2).await.unwrap().document;
         say(&format!("added {id} {word}"));
@@ -174,7 +178,8 @@ async fn a_killed_process_leaves_every_document_whole_or_gone_whole() {
             let here = library.document(id.clone(), Audience::Guests).await.is_ok();
             let hits = found(&library, word).await;
             let read = library.read(id.clone(), None, Audience::Guests).await.is_ok();
-            let file = library.original(id.clone(), None, Audience::Guests).await.is_ok_and(|file| file.is_some());
+            let file =
+                library.original(id.clone(), None, Audience::Guests).await.is_ok_and(|file| file.is_some());
             let trace = library.trace(id.clone()).await.unwrap().is_some();
             let all = [here, hits > 0, read, file, !trace];
             assert!(all.iter().all(|one| *one == here), "{id} is here in part: {all:?}");
@@ -187,9 +192,15 @@ async fn a_killed_process_leaves_every_document_whole_or_gone_whole() {
             assert_eq!(count, 0, "round {round}: {what}");
         }
         let (named, kept) = originals(&library);
-        assert_eq!(usize::try_from(named).unwrap(), kept, "files that no version names, or the other way round");
+        assert_eq!(
+            usize::try_from(named).unwrap(),
+            kept,
+            "files that no version names, or the other way round"
+        );
     }
     let (added, withdrew) = (said.added.len(), said.withdrew.len());
-    println!("{ROUNDS} kills: {added} added, {withdrew} withdrawn, {between} more gone whole before it was said");
+    println!(
+        "{ROUNDS} kills: {added} added, {withdrew} withdrawn, {between} more gone whole before it was said"
+    );
     assert!(added > 60 && withdrew > 30, "only {added} and {withdrew}: the test shows little");
 }

@@ -84,7 +84,10 @@ async fn what_is_not_said_is_taken_from_the_file_and_then_from_the_collection() 
     let added = library.add(new, librarian(), 3).await.unwrap();
     let document = library.document(added.document, Audience::Members).await.unwrap();
     assert_eq!((document.title.as_str(), document.author.as_str()), ("Clean water for all", "WHO"));
-    assert_eq!((document.language.as_deref(), document.contributor.as_deref()), (Some("en"), Some("m-librarian")));
+    assert_eq!(
+        (document.language.as_deref(), document.contributor.as_deref()),
+        (Some("en"), Some("m-librarian"))
+    );
 }
 
 #[tokio::test]
@@ -165,7 +168,9 @@ async fn a_librarian_narrows_what_a_member_allowed_and_only_the_member_widens_it
     };
     let narrow = uses(&[Use::Search], Level::LocalOnly);
     library.edit(id.clone(), narrow, librarian(), 3).await.unwrap();
-    for wide in [uses(&[Use::Search, Use::Training], Level::LocalOnly), uses(&[Use::Search], Level::CommonsOk)] {
+    for wide in
+        [uses(&[Use::Search, Use::Training], Level::LocalOnly), uses(&[Use::Search], Level::CommonsOk)]
+    {
         for hand in [librarian(), Hand::Box] {
             let refused = library.edit(id.clone(), wide.clone(), hand, 4).await;
             assert!(matches!(refused, Err(LibraryError::NotTheirs)), "{refused:?}");

@@ -185,7 +185,8 @@ pub(crate) fn note(connection: &Connection, id: i64, seen: &Seen) -> Result<(), 
 pub(crate) fn hide(connection: &Connection, document: &DocumentId) -> Result<(), LibraryError> {
     let sql = "SELECT import, path FROM import_files WHERE document = ?1 AND path NOT LIKE 'withdrawn-%'";
     let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([document], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let rows =
+        statement.query_map([document], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
     for (import, path) in rows.collect::<Result<Vec<_>, _>>()? {
         connection.execute(
             "UPDATE OR REPLACE import_files SET path = ?3, outcome = 'refused', \

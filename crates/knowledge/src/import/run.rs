@@ -178,12 +178,10 @@ impl Importer {
             let row = match document.map(|id| documents::load(connection, &id).map_err(|error| (id, error))) {
                 Some(Ok(row)) => Some(row),
                 // A document that was withdrawn does not come back by itself, whatever its file says by now.
-                Some(Err((id, LibraryError::NotFound { .. }))) => {
-                    match withdraw::trace(connection, &id)? {
-                        Some(trace) => return Err(LibraryError::WasWithdrawn { why: trace.why }),
-                        None => None,
-                    }
-                }
+                Some(Err((id, LibraryError::NotFound { .. }))) => match withdraw::trace(connection, &id)? {
+                    Some(trace) => return Err(LibraryError::WasWithdrawn { why: trace.why }),
+                    None => None,
+                },
                 Some(Err((_, error))) => return Err(error),
                 None => None,
             };
@@ -245,13 +243,7 @@ impl Importer {
     }
 
     /// Keeps that a run came to its end. What it brought is entered in the ledger, in numbers.
-    fn end(
-        &self,
-        import: &Import,
-        started: i64,
-        ended: i64,
-        progress: Progress,
-    ) -> Result<(), LibraryError> {
+    fn end(&self, import: &Import, started: i64, ended: i64, progress: Progress) -> Result<(), LibraryError> {
         let (id, record, collection) = (import.id, self.library.record(), import.collection.clone());
         self.library.store().write_blocking(move |tx| {
             rows::progress(tx, id, started, Some(ended), &progress)?;

@@ -6,8 +6,8 @@ use super::{Extract, FileOutcome, Import, ImportState, Importer, NewImport, Uplo
 use crate::consent::Audience;
 use crate::document::{Listing, NewDocument};
 use crate::extracted::Extracted;
-use crate::library::{Hand, LibraryError};
 use crate::library::testing::{Shelf, librarian, member, words};
+use crate::library::{Hand, LibraryError};
 
 /// Reads text files, refuses those named `.bad`, and counts.
 #[derive(Default)]

@@ -165,14 +165,15 @@ impl Library {
                     collection.name
                 )));
             }
-            tx.execute("DELETE FROM collections WHERE id = ?1", [&id]).map_err(|error| match error.sqlite_error_code()
-            {
-                // Other rooms keep what stands in it too, such as archives.
-                Some(rusqlite::ErrorCode::ConstraintViolation) => LibraryError::WrongState(format!(
-                    "an archive stands in \"{}\"; remove it first",
-                    collection.name
-                )),
-                _ => error.into(),
+            tx.execute("DELETE FROM collections WHERE id = ?1", [&id]).map_err(|error| {
+                match error.sqlite_error_code() {
+                    // Other rooms keep what stands in it too, such as archives.
+                    Some(rusqlite::ErrorCode::ConstraintViolation) => LibraryError::WrongState(format!(
+                        "an archive stands in \"{}\"; remove it first",
+                        collection.name
+                    )),
+                    _ => error.into(),
+                }
             })?;
             record.note(tx, now, record::COLLECTION, &recorded("removed", &collection, &hand))
         })

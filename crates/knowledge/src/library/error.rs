@@ -87,7 +87,9 @@ pub enum LibraryError {
     )]
     Unreadable(#[from] serde_json::Error),
     /// The embedding model did not do what it is for.
-    #[error("passages could not be embedded ({0}), so they are found by their words only; it is tried again by itself")]
+    #[error(
+        "passages could not be embedded ({0}), so they are found by their words only; it is tried again by itself"
+    )]
     Embedding(String),
     /// The store failed.
     #[error(transparent)]

@@ -115,10 +115,8 @@ async fn the_ledger_says_what_was_withdrawn_accepted_and_refused_by_ids_alone() 
     let key = SigningKey::from_bytes(&[3; 32]);
     let library = Library::open(store).unwrap().signed_by(key.clone());
     let made = library.add_collection(collection("Water", Audience::Members), librarian(), 1).await.unwrap();
-    let new = |name: &str| NewDocument {
-        review: true,
-        ..NewDocument::new(made.id.clone(), name, words(&[name]))
-    };
+    let new =
+        |name: &str| NewDocument { review: true, ..NewDocument::new(made.id.clone(), name, words(&[name])) };
     let one = library.add(new("secret-one"), member("m-a"), 2).await.unwrap().document;
     let two = library.add(new("secret-two"), member("m-a"), 2).await.unwrap().document;
     library.accept(one.clone(), 1, librarian(), 3).await.unwrap();
@@ -126,13 +124,19 @@ async fn the_ledger_says_what_was_withdrawn_accepted_and_refused_by_ids_alone() 
     library.withdraw(one.clone(), "secret-why".into(), member("m-a"), 5).await.unwrap();
 
     let entries = library.store().read_blocking(|c| banyan_ledger::page(c, None, 9)).unwrap();
-    let told: Vec<_> =
-        entries.iter().rev().map(|entry| (entry.kind.as_str(), String::from_utf8_lossy(&entry.payload))).collect();
+    let told: Vec<_> = entries
+        .iter()
+        .rev()
+        .map(|entry| (entry.kind.as_str(), String::from_utf8_lossy(&entry.payload)))
+        .collect();
     let kinds: Vec<_> = told.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, ["library.collection", "library.accepted", "library.refused", "library.withdrawn"]);
     assert!(told[1].1.contains(one.as_str()) && told[2].1.contains(two.as_str()), "{told:?}");
     assert!(told[3].1.contains(one.as_str()) && told[3].1.contains("m-a"), "{told:?}");
     assert!(told.iter().all(|(_, what)| !what.contains("secret") && !what.contains("Water")), "{told:?}");
     let public = key.public();
-    assert_eq!(library.store().read_blocking(move |c| banyan_ledger::verify(c, &public, |_| ())).unwrap().entries, 4);
+    assert_eq!(
+        library.store().read_blocking(move |c| banyan_ledger::verify(c, &public, |_| ())).unwrap().entries,
+        4
+    );
 }
