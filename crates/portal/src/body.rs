@@ -58,11 +58,16 @@ pub(crate) async fn read(
     within: Duration,
 ) -> Result<Bytes, BodyFault> {
     if announces_more_than(limit, headers) {
-        Limited::new(DeadlineBody::new(within, body), THROWN_AWAY).collect().await.ok();
+        throw_away(body, within).await;
         return Err(BodyFault::TooLarge);
     }
     let body = Limited::new(DeadlineBody::new(within, body), limit);
     Ok(body.collect().await.map_err(|error| BodyFault::of(&*error))?.to_bytes())
+}
+
+/// Reads a body that nobody wants, so that its sender comes to read the answer.
+pub(crate) async fn throw_away(body: Body, within: Duration) {
+    Limited::new(DeadlineBody::new(within, body), THROWN_AWAY).collect().await.ok();
 }
 
 /// Puts both bounds on a body that is passed on; refuses at once where it says itself that it is too large.

@@ -9,6 +9,8 @@
 //!   a lost connection goes on where it was.
 //! * `community` is who is signed in and what they may; the rules and the memory behind it are `banyan_assembly`'s.
 //!   Without an assembly ([`PortalConfig::assembly`]) there are no members, and whoever can reach the portal may ask.
+//! * `library` is the community's documents: reading, searching, giving and reviewing them; the rules and the memory
+//!   behind it are `banyan_knowledge`'s.
 //! * `moderation` is the policy in force in the way of every question and answer; each answer leaves an entry in the
 //!   ledger that says by what it was made.
 //!
@@ -36,10 +38,12 @@ mod api;
 mod assets;
 mod body;
 mod community;
+mod download;
 mod engines;
 mod guard;
 mod keys;
 mod language;
+mod library;
 mod moderation;
 mod pages;
 mod portal;

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use banyan_assembly::Assembly;
+use banyan_knowledge::{Embedder, Importer, Library, ZimShelf};
 use banyan_openai::{Client, Health};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use rand::Rng as _;
@@ -20,18 +21,19 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::{Patience, Records};
+use crate::answer::{Finder, Patience, Records};
 use crate::answers::Answers;
 use crate::assets::Assets;
 use crate::engines::{EngineSpec, EngineView, Engines};
 use crate::guard::guard;
 use crate::keys::ApiKeys;
+use crate::library::{Pace, Uploads};
 use crate::moderation::{Effectives, follow, queue_under};
 use crate::pages::{Pages, account, answer, chat, refused, status, why};
 use crate::queue::{Member, QueueSettings, Turns};
 use crate::serve::Limits;
 use crate::visit::Visit;
-use crate::{api, community, v1};
+use crate::{api, community, library, v1};
 
 /// How long a page waits to learn how the engine is. A page without that is better than one that does not come.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -40,7 +42,7 @@ const GLANCE: Duration = Duration::from_secs(1);
 const ICON: &str = include_str!("../static/icon.svg");
 
 /// The settings of a portal.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PortalConfig {
     /// Where the engine listens.
     pub engine_socket: PathBuf,
@@ -60,6 +62,14 @@ pub struct PortalConfig {
     pub queue: QueueSettings,
     /// The community; absent: a portal without members and decisions, where whoever can reach it may ask.
     pub assembly: Option<Assembly>,
+    /// The community's documents; absent: a portal without a library.
+    pub library: Option<Library>,
+    /// Takes in what members upload; absent: they cannot.
+    pub importer: Option<Importer>,
+    /// Turns questions into vectors; absent: passages are found by their words alone.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// Archives that are read beside the documents.
+    pub zim: Option<ZimShelf>,
     /// Why the community's store cannot be opened. Then nobody is answered, and every page says so.
     pub trouble: Option<String>,
 }
@@ -77,8 +87,24 @@ impl PortalConfig {
             patience: Patience::default(),
             queue: QueueSettings::default(),
             assembly: None,
+            library: None,
+            importer: None,
+            embedder: None,
+            zim: None,
             trouble: None,
         }
+    }
+}
+
+impl std::fmt::Debug for PortalConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PortalConfig")
+            .field("engine_socket", &self.engine_socket)
+            .field("data_dir", &self.data_dir)
+            .field("community_name", &self.community_name)
+            .field("library", &self.library.is_some())
+            .field("trouble", &self.trouble)
+            .finish_non_exhaustive()
     }
 }
 
@@ -98,6 +124,8 @@ struct Parts {
     /// Makes names of members that engines see, and nobody else can make again.
     secret: [u8; 32],
     keys: ApiKeys,
+    uploads: Uploads,
+    pace: Pace,
     assets: Assets,
     pages: Pages,
 }
@@ -115,14 +143,27 @@ impl Portal {
         let turns = Turns::new(queue, engines.clone());
         let records = Records::new(config.assembly.clone(), engines.clone());
         let parts = Parts {
-            answers: Answers::new(turns.clone(), engines.clone(), records.clone(), config.patience.clone()),
+            answers: Answers::new(
+                turns.clone(),
+                engines.clone(),
+                records.clone(),
+                finder(&config),
+                config.patience.clone(),
+            ),
             records,
             effectives: Effectives::new(config.assembly.clone()),
             engines,
             turns,
             secret: rand::rng().random(),
             keys: ApiKeys::new(&config.data_dir),
-            pages: Pages::new(&config.community_name, &assets, config.assembly.clone()),
+            uploads: Uploads::new(),
+            pace: Pace::new(),
+            pages: Pages::new(
+                &config.community_name,
+                &assets,
+                config.assembly.clone(),
+                config.library.is_some(),
+            ),
             assets,
             config,
         };
@@ -145,6 +186,13 @@ impl Portal {
             .route("/join", get(account::join_form).post(account::join))
             .route("/sign-in", get(account::sign_in_form).post(account::sign_in))
             .route("/sign-out", post(account::sign_out))
+            .route("/library", get(library::pages::shelves))
+            .route("/library/search", get(library::pages::search))
+            .route("/library/d/{id}", get(library::pages::document))
+            .route("/library/z/{zim}", get(library::pages::first_article))
+            .route("/library/z/{zim}/{*path}", get(library::pages::article))
+            .route("/library/questions", get(library::pages::list).post(library::pages::ask))
+            .route("/library/questions/{id}", get(library::pages::thread).post(library::pages::answer))
             .route("/healthz", get(async || "ok\n"))
             .route("/api/openapi.json", get(api::openapi))
             .route("/assets/{*path}", get(asset))
@@ -185,6 +233,7 @@ impl Portal {
             tokio::spawn(follow(assembly.clone(), self.parts.config.queue.clone(), turns, answers));
             self.answers().spawn_desk(assembly.clone(), self.effectives().clone());
         }
+        library::uploads::tidy(self.data_dir());
     }
 
     /// The box's own engine.
@@ -251,6 +300,36 @@ impl Portal {
         self.parts.config.assembly.as_ref()
     }
 
+    /// The community's documents, if there is a library.
+    pub(crate) fn maybe_library(&self) -> Option<&Library> {
+        self.parts.config.library.as_ref()
+    }
+
+    /// What takes in uploads.
+    pub(crate) fn importer(&self) -> Option<&Importer> {
+        self.parts.config.importer.as_ref()
+    }
+
+    /// What turns questions into vectors.
+    pub(crate) fn embedder(&self) -> Option<&dyn Embedder> {
+        self.parts.config.embedder.as_deref()
+    }
+
+    /// Archives that are read beside the documents.
+    pub(crate) fn zim(&self) -> Option<&ZimShelf> {
+        self.parts.config.zim.as_ref()
+    }
+
+    /// How uploads are doing.
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.parts.uploads
+    }
+
+    /// How fast one person uses the library.
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.parts.pace
+    }
+
     pub(crate) fn data_dir(&self) -> &Path {
         &self.parts.config.data_dir
     }
@@ -269,6 +348,12 @@ impl std::fmt::Debug for Portal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Portal").field("config", &self.parts.config).finish_non_exhaustive()
     }
+}
+
+/// Where answers find what they rest on; none on a box without a library.
+fn finder(config: &PortalConfig) -> Option<Finder> {
+    let library = config.library.clone()?;
+    Some(Finder::new(library, config.embedder.clone(), config.zim.clone(), config.assembly.clone()))
 }
 
 async fn asset(
@@ -351,6 +436,31 @@ fn documented() -> OpenApiRouter<Portal> {
         .routes(routes!(community::ledger))
         .routes(routes!(community::verify_ledger))
         .routes(routes!(community::export_ledger))
+        // The library.
+        .routes(routes!(library::shelves::list, library::shelves::make))
+        .routes(routes!(library::shelves::change))
+        .routes(routes!(library::documents::list, library::uploads::give))
+        .routes(routes!(library::documents::read, library::documents::edit, library::documents::withdraw))
+        .routes(routes!(library::history::versions))
+        .routes(routes!(library::history::diff))
+        .routes(routes!(library::history::restore))
+        .routes(routes!(library::history::original))
+        .routes(routes!(library::uploads::list))
+        .routes(routes!(library::uploads::show))
+        .routes(routes!(library::search::search))
+        .routes(routes!(library::review::desk))
+        .routes(routes!(library::review::settle))
+        .routes(routes!(library::mine::list, library::mine::withdraw))
+        .routes(routes!(library::mine::export))
+        .routes(routes!(library::export::export))
+        .routes(routes!(library::articles::article))
+        .routes(routes!(library::questions::list, library::questions::ask))
+        .routes(routes!(library::questions::show, library::questions::withdraw))
+        .routes(routes!(library::questions::answer))
+        .routes(routes!(library::questions::withdraw_answer))
+        .routes(routes!(library::questions::close))
+        .routes(routes!(library::questions::keep))
+        .routes(routes!(library::questions::unanswered))
 }
 
 #[derive(OpenApi)]
@@ -362,6 +472,7 @@ fn documented() -> OpenApiRouter<Portal> {
         (name = "app", description = "The web app's"),
         (name = "people", description = "Members, sessions, roles, and what happens between people"),
         (name = "decide", description = "Proposals, votes, delegations, what is in force, and the ledger"),
+        (name = "library", description = "The community's documents: reading, searching, giving, keeping them"),
         (name = "openai", description = "OpenAI-compatible, with a key of this box"),
     )
 )]

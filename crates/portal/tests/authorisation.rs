@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failure here is a failed test")]
 
 mod common;
+#[path = "authorisation/shelf.rs"]
+mod shelf;
 #[path = "authorisation/table.rs"]
 mod table;
 #[path = "authorisation/village.rs"]

@@ -138,6 +138,13 @@ impl<T: DeserializeOwned> FromRequest<Portal> for Sent<T> {
     }
 }
 
+impl Refused {
+    /// What is answered, for those who say it in another form.
+    pub(crate) fn error(&self) -> &ApiError {
+        &self.0
+    }
+}
+
 impl From<ApiError> for Refused {
     fn from(error: ApiError) -> Self {
         Self(Box::new(error))

@@ -7,10 +7,11 @@ pub(crate) mod answer;
 pub(crate) mod chat;
 pub(crate) mod conversation;
 pub(crate) mod failure;
+mod passages;
 pub(crate) mod policy;
 pub(crate) mod refused;
 pub(crate) mod status;
-mod text;
+pub(crate) mod text;
 pub(crate) mod why;
 
 use axum::response::{Html, IntoResponse, Response};
@@ -23,7 +24,7 @@ use crate::assets::Assets;
 use crate::language::Language;
 use crate::visit::Visit;
 
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 18] = [
     ("top.html", include_str!("../../templates/top.html")),
     ("bottom.html", include_str!("../../templates/bottom.html")),
     ("form.html", include_str!("../../templates/form.html")),
@@ -33,7 +34,15 @@ const TEMPLATES: [(&str, &str); 10] = [
     ("status.html", include_str!("../../templates/status.html")),
     ("refused.html", include_str!("../../templates/refused.html")),
     ("account.html", include_str!("../../templates/account.html")),
+    ("passages.html", include_str!("../../templates/passages.html")),
+    ("cites.html", include_str!("../../templates/cites.html")),
     ("why.html", include_str!("../../templates/why.html")),
+    ("library.html", include_str!("../../templates/library.html")),
+    ("library_form.html", include_str!("../../templates/library_form.html")),
+    ("library_read.html", include_str!("../../templates/library_read.html")),
+    ("library_search.html", include_str!("../../templates/library_search.html")),
+    ("question.html", include_str!("../../templates/question.html")),
+    ("questions.html", include_str!("../../templates/questions.html")),
 ];
 
 /// The templates, and what every page has in common.
@@ -45,7 +54,8 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    pub(crate) fn new(community: &str, assets: &Assets, assembly: Option<Assembly>) -> Self {
+    /// `library`: whether there is one to link to.
+    pub(crate) fn new(community: &str, assets: &Assets, assembly: Option<Assembly>, library: bool) -> Self {
         let mut templates = Environment::new();
         templates.add_function("t", translate);
         for (name, source) in TEMPLATES {
@@ -59,6 +69,7 @@ impl Pages {
             .collect();
         let common = context! {
             community => community,
+            library => library,
             languages => languages,
             page_css => path(&assets.page_css),
             script => assets.script.as_deref().map(path),

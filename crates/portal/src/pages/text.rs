@@ -26,6 +26,12 @@ impl Paragraphs {
         }
     }
 
+    /// Adds what is markup already.
+    pub(crate) fn push_markup(&mut self, html: &str, out: &mut String) {
+        self.begin(out);
+        out.push_str(html);
+    }
+
     /// Ends the last paragraph.
     pub(crate) fn end(&mut self, out: &mut String) {
         if std::mem::take(&mut self.open) {
@@ -49,7 +55,7 @@ impl Paragraphs {
     }
 }
 
-fn escape(character: char, out: &mut String) {
+pub(crate) fn escape(character: char, out: &mut String) {
     match character {
         '&' => out.push_str("&amp;"),
         '<' => out.push_str("&lt;"),

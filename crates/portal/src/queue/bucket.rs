@@ -8,18 +8,18 @@ const HOUR: f64 = 3600.0;
 
 /// How much a member has left. Filled as time goes, emptied by asking.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     left: f64,
     looked: Duration,
 }
 
 impl Bucket {
-    pub(super) fn full(rate: Rate, now: Duration) -> Self {
+    pub(crate) fn full(rate: Rate, now: Duration) -> Self {
         Self { left: rate.at_once.max(1.0), looked: now }
     }
 
     /// Takes one, or says how long until there is one.
-    pub(super) fn take(&mut self, rate: Rate, now: Duration) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, rate: Rate, now: Duration) -> Result<(), Duration> {
         self.fill(rate, now);
         if self.left >= 1.0 {
             self.left -= 1.0;
@@ -30,12 +30,12 @@ impl Bucket {
     }
 
     /// Gives one back that was taken for nothing.
-    pub(super) fn give_back(&mut self) {
+    pub(crate) fn give_back(&mut self) {
         self.left += 1.0;
     }
 
     /// Whether it holds all that it can; then it need not be remembered.
-    pub(super) fn is_full(&mut self, rate: Rate, now: Duration) -> bool {
+    pub(crate) fn is_full(&mut self, rate: Rate, now: Duration) -> bool {
         self.fill(rate, now);
         self.left >= rate.at_once.max(1.0)
     }

@@ -24,6 +24,7 @@ mod turns;
 
 use std::time::Duration;
 
+pub(crate) use self::bucket::Bucket;
 pub(crate) use self::fair::{Ask, FairQueue};
 pub(crate) use self::member::Member;
 pub use self::settings::{

@@ -31,6 +31,8 @@ const ALL: [u16; COLUMNS.len()] = [200; COLUMNS.len()];
 const MEMBERS: [u16; COLUMNS.len()] = [401, 401, 401, 403, 200, 200, 200, 200, 200, 200];
 /// For members, also while they are suspended.
 const EVEN_SUSPENDED: [u16; COLUMNS.len()] = [401, 401, 401, 200, 200, 200, 200, 200, 200, 200];
+/// For whoever may read a document that is open to members; to others it is not there.
+const READERS: [u16; COLUMNS.len()] = [404, 404, 404, 404, 200, 200, 200, 200, 200, 200];
 /// For programs with a key, who get this.
 const fn programs(status: u16) -> [u16; COLUMNS.len()] {
     [401, status, 401, 401, 401, 401, 401, 401, 401, 401]
@@ -124,6 +126,49 @@ pub(crate) const TABLE: &[Row] = &[
     row("GET /api/ledger", "", MEMBERS),
     row("POST /api/ledger/verify", "", MEMBERS),
     row("GET /api/ledger/export", "", MEMBERS),
+
+    // The document is the owner's, and open to members; so are the question and its answer.
+    row("GET /api/library/collections", "", ALL),
+    row("POST /api/library/collections", r#"{"name":"N","audience":"guests","consent":{"uses":[],"level":"local_only"},"licence":"CC0-1.0"}"#,
+                                                       [401, 401, 401, 403, 403, 201, 403, 403, 403, 403]),
+    row("PATCH /api/library/collections/{id}", r#"{"name":"M","audience":"members","consent":{"uses":[],"level":"local_only"},"licence":"CC0-1.0"}"#,
+                                                       [401, 401, 401, 403, 403, 200, 403, 403, 403, 403]),
+    row("GET /api/library/documents", "", ALL),
+    row("POST /api/library/documents", "",             [401, 401, 401, 403, 400, 400, 400, 400, 400, 400]),
+    row("GET /api/library/documents/{id}", "", READERS),
+    row("PATCH /api/library/documents/{id}", r#"{"title":"T"}"#,
+                                                       [401, 401, 401, 403, 403, 200, 403, 403, 403, 200]),
+    row("DELETE /api/library/documents/{id}", "",      [401, 401, 401, 404, 403, 400, 403, 403, 403, 400]),
+    row("GET /api/library/documents/{id}/versions", "", READERS),
+    row("GET /api/library/documents/{id}/diff", "",    [404, 404, 404, 404, 400, 400, 400, 400, 400, 400]),
+    row("POST /api/library/documents/{id}/restore", r#"{"version":1,"why":"W"}"#,
+                                                       [401, 401, 401, 403, 403, 200, 403, 403, 403, 200]),
+    row("GET /api/library/documents/{id}/original", "", READERS),
+    row("GET /api/library/uploads", "", EVEN_SUSPENDED),
+    row("GET /api/library/uploads/{id}", "",           [401, 401, 401, 404, 404, 404, 404, 404, 404, 404]),
+    row("GET /api/library/search", "",                 [400; COLUMNS.len()]),
+    row("GET /api/library/review", "",                 [401, 401, 401, 403, 403, 200, 403, 403, 403, 403]),
+    row("POST /api/library/review/{id}/{version}", r#"{"accept":true}"#,
+                                                       [401, 401, 401, 403, 403, 204, 403, 403, 403, 403]),
+    row("GET /api/library/zim/{zim}/article", "",      [404; COLUMNS.len()]),
+    row("GET /api/library/questions", "", MEMBERS),
+    row("POST /api/library/questions", r#"{"text":"Where?"}"#,
+                                                       [401, 401, 401, 403, 201, 201, 201, 201, 201, 201]),
+    row("GET /api/library/questions/{id}", "", MEMBERS),
+    row("POST /api/library/questions/{id}/answers", r#"{"text":"Here."}"#,
+                                                       [401, 401, 401, 403, 201, 201, 201, 201, 201, 201]),
+    row("POST /api/library/questions/{id}/document", r#"{"answer":{reply},"collection":"{collection}","title":"T"}"#,
+                                                       [401, 401, 401, 403, 403, 201, 403, 403, 403, 403]),
+    row("DELETE /api/library/questions/{id}/answers/{reply}", "",
+                                                       [401, 401, 401, 403, 403, 204, 404, 404, 404, 404]),
+    row("POST /api/library/questions/{id}/close", r#"{"why":"W"}"#,
+                                                       [401, 401, 401, 403, 403, 204, 403, 403, 403, 409]),
+    row("DELETE /api/library/questions/{id}", "",      [401, 401, 401, 403, 403, 204, 404, 404, 404, 404]),
+    row("GET /api/library/unanswered", "",             [401, 401, 401, 403, 403, 200, 403, 403, 200, 403]),
+    row("GET /api/library/export", "",                 [401, 401, 401, 403, 403, 200, 403, 403, 403, 403]),
+    row("GET /api/library/mine", "", EVEN_SUSPENDED),
+    row("GET /api/library/mine/export", "", EVEN_SUSPENDED),
+    row("DELETE /api/library/mine", r#"{"why":"W"}"#, EVEN_SUSPENDED),
 
     // The engine behind it is a made-up one that takes everything, but for embeddings.
     row("POST /v1/chat/completions", "{}", programs(200)),

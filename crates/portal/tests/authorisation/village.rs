@@ -16,12 +16,14 @@ use banyan_store::{Store, StoreKey};
 use http::Request;
 
 use crate::common::{Act, Engine, TestBox, events, whole};
+use crate::shelf::Shelf;
 
 const SECRET: &str = "2580";
 
 /// The community, and who is in it.
 pub(crate) struct Village {
     pub(crate) web: TestBox,
+    pub(crate) shelf: Shelf,
     _engine: Engine,
     cookies: Vec<(&'static str, String)>,
     key: String,
@@ -37,7 +39,7 @@ impl Village {
     pub(crate) async fn founded() -> Self {
         let mut opened = None;
         let web = TestBox::with(|config| opened = Some(open(config))).await;
-        let assembly = opened.unwrap();
+        let (assembly, shelf) = opened.unwrap();
         let engine = web.engine((0..20).map(|_| Act::Say(vec!["Good ", "morning."])));
         web.is_ready().await;
         let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed());
@@ -62,7 +64,8 @@ impl Village {
         decide(&assembly, caller("steward"), decisions, begun).await;
 
         let key = ApiKeys::new(web.dir.path()).add("till").unwrap();
-        let mut village = Self { names: Vec::new(), cookies: Vec::new(), key, _engine: engine, web };
+        let shelf = shelf.filled(caller("owner").member.as_str(), now.0).await;
+        let mut village = Self { names: Vec::new(), cookies: Vec::new(), key, shelf, _engine: engine, web };
         for (name, session) in &sessions {
             village.cookies.push((*name, format!("banyan_session={}", session.token)));
         }
@@ -106,6 +109,16 @@ impl Village {
         let comment = NewComment { text: "Good".into() };
         let view = assembly.comment(owner, discussed, comment, now).await.unwrap();
         names.push(("comment", view.comments[0].id.to_string()));
+        let mut number = |name: &'static str, number: i64| names.push((name, number.to_string()));
+        for (question, reply) in [("question", "reply"), ("doomed_question", "doomed_reply")] {
+            let (one, other) = self.shelf.asked(owner.member.as_str(), now.0).await;
+            number(question, one);
+            number(reply, other);
+        }
+        let (collection, minutes, draft) = (&self.shelf.inner, &self.shelf.minutes, &self.shelf.draft);
+        for (name, value) in [("collection", collection), ("minutes", minutes), ("draft_document", draft)] {
+            names.push((name, value.clone()));
+        }
         self.names = names;
 
         let (answer, audit) = self.asked().await;
@@ -148,6 +161,11 @@ impl Village {
             "/api/proposals/{id}/ballot"
             | "/api/proposals/{id}/paper-codes"
             | "/api/proposals/{id}/paper-ballot" => "open",
+            "/api/library/questions/{id}" if route.starts_with("DELETE") => "doomed_question",
+            path if path.starts_with("/api/library/documents/") => "minutes",
+            path if path.starts_with("/api/library/collections/") => "collection",
+            path if path.starts_with("/api/library/review/") => "draft_document",
+            path if path.starts_with("/api/library/questions/") => "question",
             path if path.starts_with("/api/proposals/") => "discussed",
             path if path.starts_with("/api/comments/") => "comment",
             path if path.starts_with("/api/cases/") => "case",
@@ -164,15 +182,23 @@ impl Village {
             filled = filled.replace(&format!("{{{name}}}"), value);
         }
         // What nobody has: held texts, kept conversations, models.
-        filled.replace("{id}", "999").replace("{model}", "none")
+        filled
+            .replace("{id}", "999")
+            .replace("{model}", "none")
+            .replace("{zim}", "none")
+            .replace("{version}", "1")
     }
 }
 
-fn open(config: &mut PortalConfig) -> Assembly {
-    let store = Store::open(&config.data_dir, &StoreKey::from_bytes([3; 32]), &rooms()).unwrap();
+fn open(config: &mut PortalConfig) -> (Assembly, Shelf) {
+    let rooms: Vec<_> = rooms().into_iter().chain(banyan_knowledge::rooms()).collect();
+    let store = Store::open(&config.data_dir, &StoreKey::from_bytes([3; 32]), &rooms).unwrap();
+    let shelf = Shelf::empty(store.clone());
     let assembly = Assembly::open(store, banyan_identity::SigningKey::from_bytes(&[7; 32])).unwrap();
     config.assembly = Some(assembly.clone());
-    assembly
+    config.library = Some(shelf.library.clone());
+    config.importer = Some(shelf.importer.clone());
+    (assembly, shelf)
 }
 
 async fn found(assembly: &Assembly, web: &TestBox, now: Time) -> SignIn {
@@ -186,7 +212,7 @@ async fn found(assembly: &Assembly, web: &TestBox, now: Time) -> SignIn {
         shares: None,
         policy_greeting: None,
     };
-    assembly.found(founding, web.dir.path(), now).await.unwrap().sign_in
+    assembly.found(founding, &[], web.dir.path(), now).await.unwrap().sign_in
 }
 
 fn share() -> Decision {
