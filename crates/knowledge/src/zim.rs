@@ -28,6 +28,10 @@ mod language;
 mod read;
 mod shelf;
 mod source;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::Read as _;

@@ -1,0 +1,5 @@
+//! Tests of whole archives.
+
+mod hostile;
+mod reading;
+mod shelf;
