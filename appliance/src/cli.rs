@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::paths::{PathError, Paths};
-use crate::{adapter, ask, backup, engine, key, ledger, model, recover, shares};
+use crate::{adapter, ask, backup, engine, extract, key, ledger, model, recover, shares};
 
 /// An assistant that a community owns: runs on this box, with no internet.
 #[derive(Debug, Parser)]
@@ -120,6 +120,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "PID")]
         supervised_by: Option<u32>,
     },
+    /// Take the words out of one file, without rights (started by the library); with a FILE: show them
+    #[command(hide = true)]
+    Extract(extract::Args),
     /// Print the description of the HTTP API
     #[command(hide = true)]
     Openapi,

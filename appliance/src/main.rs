@@ -8,6 +8,8 @@ mod cli;
 mod countersign;
 mod doctor;
 mod engine;
+mod extract;
+mod extractor;
 mod huge_pages;
 mod infer;
 mod key;
@@ -18,6 +20,7 @@ mod node;
 mod paths;
 mod profile;
 mod recover;
+mod rights;
 mod run;
 mod settings;
 mod shares;
@@ -81,6 +84,7 @@ fn dispatch(paths: &Paths, command: Command) -> Result<ExitCode> {
             tie(supervised_by, c"banyan-infer")?;
             on_many_threads(infer::serve(paths))?;
         }
+        Command::Extract(args) => extract::command(&args)?,
         Command::Openapi => print!("{}", node::openapi()),
     }
     Ok(ExitCode::SUCCESS)
