@@ -7,6 +7,7 @@ use banyan_store::{Activity, KeySource, Progress};
 use indicatif::ProgressBar;
 
 use crate::model::bar;
+use crate::node;
 use crate::paths::Paths;
 use crate::supervisor::lock;
 
@@ -102,7 +103,7 @@ pub(crate) fn restore(paths: &Paths, args: &RestoreArgs) -> Result<()> {
     };
     let passphrase = args.passphrase_file.as_deref().map(passphrase).transpose()?;
     let shown = bar();
-    let rooms = banyan_assembly::rooms();
+    let rooms = node::rooms();
     let restored = banyan_store::restore(
         &paths.data,
         file,

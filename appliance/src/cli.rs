@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::paths::{PathError, Paths};
-use crate::{adapter, ask, backup, engine, extract, key, ledger, model, recover, shares};
+use crate::{adapter, ask, backup, engine, extract, key, ledger, library, model, recover, shares};
 
 /// An assistant that a community owns: runs on this box, with no internet.
 #[derive(Debug, Parser)]
@@ -85,6 +85,9 @@ pub(crate) enum Command {
     /// Engines on other machines that help to answer
     #[command(subcommand)]
     Engine(engine::Command),
+    /// The community's documents: take in, list, withdraw, take along
+    #[command(subcommand)]
+    Library(library::Command),
     /// The community's record of what was decided: look at it, take it along, verify it
     #[command(subcommand)]
     Ledger(ledger::Command),

@@ -14,6 +14,7 @@ mod huge_pages;
 mod infer;
 mod key;
 mod ledger;
+mod library;
 mod lifeline;
 mod model;
 mod node;
@@ -70,6 +71,7 @@ fn dispatch(paths: &Paths, command: Command) -> Result<ExitCode> {
         Command::Key(command) => key::command(paths, &command)?,
         Command::Engine(command) => engine::command(paths, command)?,
         Command::Ledger(command) => ledger::command(paths, command)?,
+        Command::Library(command) => on_one_thread(library::command(paths, command))?,
         Command::Recover(args) => recover::command(paths, &args)?,
         Command::Shares(args) => shares::command(paths, &args)?,
         Command::Backup(args) => backup::backup(paths, &args)?,

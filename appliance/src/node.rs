@@ -4,7 +4,9 @@
 //! Where the store cannot be opened, nobody is answered: without it the community's rules are not known. The page says
 //! so, the supervisor is told why, and starts the node again every minute; what helps is done while it runs.
 
+mod embed;
 mod enact;
+mod library;
 mod store;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,14 +17,15 @@ use axum::routing::get;
 use axum::{Json, Router};
 use banyan_assembly::Assembly;
 use banyan_governance::Time;
-use banyan_openai::{Health, HealthStatus};
+use banyan_openai::{Client, Health, HealthStatus};
 use banyan_portal::{EngineSpec, Portal, PortalConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-pub(crate) use self::store::setup_address;
+pub(crate) use self::store::{library_desk, rooms, setup_address};
 use crate::cli::Listen;
 use crate::infer::open_socket;
+use crate::library::Desk;
 use crate::paths::Paths;
 use crate::settings::Settings;
 use crate::{address, engine, lifeline};
@@ -35,19 +38,29 @@ pub(crate) async fn serve(paths: &Paths, listen: Listen) -> Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener).context("the listening socket cannot be used")?;
     let listening = listener.local_addr()?;
-    let (assembly, trouble) = match open(paths).await {
-        Ok(assembly) => (Some(assembly), None),
+    let models = embed::Models::new(Client::new(paths.engine_socket()));
+    let (assembly, desk, trouble) = match open(paths, models.clone()).await {
+        Ok((assembly, desk)) => (Some(assembly), Some(desk), None),
         Err(error) => {
             let reason = format!("{error:#}");
             tracing::error!(%reason, "the community's store cannot be opened; nobody is answered until it can");
-            (None, Some(reason))
+            (None, None, Some(reason))
         }
     };
     if let Some(assembly) = &assembly {
         assembly.spawn_clock(|| Time(jiff::Timestamp::now().as_second()));
         tokio::spawn(enact::follow(assembly.clone(), paths.clone()));
     }
+    if let Some(desk) = &desk {
+        desk.archives().start();
+        tokio::spawn(embed::follow(models.clone(), desk.library().clone()));
+        tokio::spawn(library::watch(desk.clone()));
+    }
     let config = PortalConfig {
+        library: desk.as_ref().map(|desk| desk.library().clone()),
+        importer: desk.as_ref().map(|desk| desk.importer().clone()),
+        zim: desk.as_ref().map(|desk| desk.archives().clone()),
+        embedder: Some(models),
         public_url: Some(address::Page::at(listening).url()),
         engines: other_engines(paths),
         assembly,
@@ -59,7 +72,8 @@ pub(crate) async fn serve(paths: &Paths, listen: Listen) -> Result<()> {
     let of_portal = portal.clone();
     let questions = Router::new()
         .route("/health", get(move || look_at(listening, trouble.clone())))
-        .route("/engines", get(move || async move { Json(of_portal.engine_views()) }));
+        .route("/engines", get(move || async move { Json(of_portal.engine_views()) }))
+        .merge(library::routes(desk.clone()));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(own_socket, questions).await {
             tracing::error!(%error, "the supervisor cannot ask any more how the node is, and will replace it");
@@ -72,13 +86,17 @@ pub(crate) async fn serve(paths: &Paths, listen: Listen) -> Result<()> {
         }
     };
     banyan_portal::serve(listener, portal, stop).await;
+    // What is being taken in goes on at the next start.
+    if let Some(desk) = desk {
+        desk.stop();
+    }
     Ok(())
 }
 
 /// Opening may bring an older store up to date, which takes a moment.
-async fn open(paths: &Paths) -> Result<Assembly> {
+async fn open(paths: &Paths, models: std::sync::Arc<embed::Models>) -> Result<(Assembly, Desk)> {
     let paths = paths.clone();
-    let opening = tokio::task::spawn_blocking(move || store::open(&paths));
+    let opening = tokio::task::spawn_blocking(move || store::open(&paths, models));
     opening.await.context("opening the store met a mistake of ours")?
 }
 

@@ -1,21 +1,48 @@
 //! The community's store, opened for the node; and what members read while it cannot be.
 
 use anyhow::{Context, Result};
+use std::sync::Arc;
+
+use banyan_assembly::Assembly;
 use banyan_assembly::people::SetupCode;
-use banyan_assembly::{Assembly, rooms};
-use banyan_store::{KeySource, Store};
+use banyan_identity::SigningKey;
+use banyan_knowledge::Reranker;
+use banyan_store::{KeySource, Room, Store};
 
 use crate::ledger;
+use crate::library::Desk;
 use crate::paths::Paths;
+
+/// Everything that a box keeps, for opening its store.
+pub(crate) fn rooms() -> Vec<Room> {
+    banyan_assembly::rooms().into_iter().chain(banyan_knowledge::rooms()).collect()
+}
 
 /// Opens the store, or makes it at the first start. Nothing is repaired, replaced or made anew beside what is there: on
 /// an error the store is as it was, and the words say what helps.
-pub(crate) fn open(paths: &Paths) -> Result<Assembly> {
+fn open_store(paths: &Paths) -> Result<(Store, SigningKey)> {
     // Power may have failed while a backup changed places with what was here.
     banyan_store::finish_restore(&paths.data)?;
     let key = KeySource::of_box(&paths.data).load_or_create(Store::exists(&paths.data))?;
     let store = Store::open(&paths.data, &key, &rooms())?;
     let signs = ledger::box_key(&paths.data, &key).context("the key that signs the ledger cannot be used")?;
+    Ok((store, signs))
+}
+
+/// The library, for a command that runs while no box does.
+pub(crate) fn library_desk(paths: &Paths) -> Result<Desk> {
+    let (store, signs) = open_store(paths)?;
+    Ok(Desk::open(&paths.data, store, signs, None)?)
+}
+
+/// The community and its library, for the node.
+pub(super) fn open(paths: &Paths, reranker: Arc<dyn Reranker>) -> Result<(Assembly, Desk)> {
+    let (store, signs) = open_store(paths)?;
+    let desk = Desk::open(&paths.data, store.clone(), signs.clone(), Some(reranker))?;
+    Ok((open_assembly(paths, store, signs)?, desk))
+}
+
+fn open_assembly(paths: &Paths, store: Store, signs: SigningKey) -> Result<Assembly> {
     let assembly = Assembly::open(store, signs)?;
     let setup = SetupCode::of_box(&paths.data);
     if assembly.in_force().is_founded() {
@@ -39,6 +66,11 @@ mod tests {
 
     fn paths(data: &std::path::Path) -> Paths {
         Paths::new(Some(data.to_owned()), None, "desk".into(), None).unwrap()
+    }
+
+    fn open(paths: &Paths) -> Result<Assembly> {
+        let (store, signs) = open_store(paths)?;
+        open_assembly(paths, store, signs)
     }
 
     #[test]

@@ -5,6 +5,7 @@
 )]
 
 mod answers;
+mod library;
 mod store;
 mod supervision;
 mod test_box;

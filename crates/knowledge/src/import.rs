@@ -193,7 +193,7 @@ impl Library {
 
     /// All that is or was taken in, the newest first.
     pub async fn imports(&self) -> Result<Vec<Import>, LibraryError> {
-        self.read_rows(|connection| rows::all(connection)).await
+        self.read_rows(rows::all).await
     }
 
     /// One of them.

@@ -103,6 +103,7 @@ pub enum LibraryError {
 }
 
 impl LibraryError {
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and references to ids alike")]
     pub(crate) fn not_found(what: &'static str, name: impl ToString) -> Self {
         Self::NotFound { what, name: name.to_string() }
     }
