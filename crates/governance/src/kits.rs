@@ -67,17 +67,18 @@ pub fn find(name: &str) -> Option<&'static Kit> {
 /// founded, since policy and constitution are written from version 0.
 #[must_use]
 pub fn found(kit: &Kit, founder: &MemberId, sources: &[String]) -> Vec<Enactment> {
-    let approve =
-        |source: &String| Decision::ApproveSource { source: source.clone(), r#use: SourceUse::Grounding };
-    [
+    // Sources first: once there is a constitution, a founding approves none.
+    let sources = sources.iter().cloned();
+    let approved = sources.map(|source| Decision::ApproveSource { source, r#use: SourceUse::Grounding });
+    let beginning = [
         Decision::SetPolicy { policy: Box::new(kit.policy.clone()), based_on: 0 },
         Decision::ChangeConstitution { constitution: Box::new(kit.constitution.clone()), based_on: 0 },
         Decision::GrantRole { member: founder.clone(), role: Role::Steward, days: None },
-    ]
-    .into_iter()
-    .chain(sources.iter().map(approve))
-    .map(|decision| Enactment::new(decision, Authority::Founding { kit: kit.name.to_owned() }))
-    .collect()
+    ];
+    approved
+        .chain(beginning)
+        .map(|decision| Enactment::new(decision, Authority::Founding { kit: kit.name.to_owned() }))
+        .collect()
 }
 
 /// A rule without a quorum.
@@ -239,11 +240,11 @@ mod tests {
                         == Authority::Founding { kit: kit.name.to_owned() })
             );
             let decisions: Vec<_> = enactments.iter().map(Enactment::decision).collect();
-            assert!(matches!(decisions[0], Decision::SetPolicy { based_on: 0, .. }));
-            assert!(matches!(decisions[1], Decision::ChangeConstitution { based_on: 0, .. }));
-            assert!(matches!(decisions[2], Decision::GrantRole { member, role: Role::Steward, days: None }
+            assert!(matches!(decisions[1], Decision::SetPolicy { based_on: 0, .. }));
+            assert!(matches!(decisions[2], Decision::ChangeConstitution { based_on: 0, .. }));
+            assert!(matches!(decisions[3], Decision::GrantRole { member, role: Role::Steward, days: None }
                 if *member == founder()));
-            assert!(matches!(decisions[3], Decision::ApproveSource { source, r#use: SourceUse::Grounding }
+            assert!(matches!(decisions[0], Decision::ApproveSource { source, r#use: SourceUse::Grounding }
                 if source == "k-0123456789"));
             assert_eq!(decisions.len(), 4);
             assert!(decisions.iter().all(|decision| decision.check().is_ok()));

@@ -16,13 +16,17 @@
 //! place goes to the next in the queue.
 
 mod event;
+mod finder;
+mod grounds;
 mod log;
 mod obeying;
+mod passages;
 mod patience;
 mod records;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use banyan_openai::{ApiError, ChatChunk, ChatRequest, ChatStream, ClientError, FinishReason, Usage};
@@ -30,8 +34,11 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::event::{AnswerEvent, Failure, Notice, Saying, Step, seconds};
+pub(crate) use self::finder::Finder;
+pub(crate) use self::grounds::Grounds;
 pub(crate) use self::log::AnswerLog;
 pub(crate) use self::obeying::{Context, Obeying};
+pub(crate) use self::passages::{CitedPassage, Passages, Rests};
 pub use self::patience::Patience;
 pub(crate) use self::records::Records;
 use crate::engines::{EngineState, Engines, Lease};
@@ -41,17 +48,19 @@ use crate::queue::{AfterFailure, Progress, Standing, Ticket, Turn};
 const MAX_SILENT_LOOKS: u32 = 3;
 
 /// The events of one answer after the first standing. The last is `Done` or `Failed`. The request is as the community's
-/// policy wants it already.
+/// policy wants it already; what the answer may rest on is put into it when an engine is there to read it.
 pub(crate) fn answer(
     engines: Engines,
     ticket: Ticket,
     request: ChatRequest,
+    grounds: Option<Arc<Grounds>>,
     patience: Patience,
 ) -> impl Stream<Item = Step> + Send {
     let answer = Answer {
         state: State::Queued(ticket),
         engines,
         request,
+        grounds,
         patience,
         told_standing: None,
         away_since: None,
@@ -68,6 +77,7 @@ pub(crate) fn answer(
 struct Answer {
     engines: Engines,
     request: ChatRequest,
+    grounds: Option<Arc<Grounds>>,
     patience: Patience,
     state: State,
     told_standing: Option<(Standing, Instant)>,
@@ -94,11 +104,18 @@ struct Begun {
     rest: ChatStream,
 }
 
-fn begin(lease: &Lease, request: &ChatRequest) -> impl Future<Output = Result<Begun, ClientError>> + use<> {
-    let engine = lease.client().clone();
+fn begin(
+    lease: &Lease,
+    request: &ChatRequest,
+    grounds: Option<Arc<Grounds>>,
+) -> impl Future<Output = Result<Begun, ClientError>> + use<> {
+    let (engine, context) = (lease.client().clone(), lease.context_length());
     let mut request = request.clone();
     lease.fit(&mut request);
     async move {
+        if let Some(grounds) = grounds {
+            grounds.put_into(&mut request, context).await;
+        }
         let mut rest = engine.chat_stream(&request).await?;
         let mut read = VecDeque::new();
         while let Some(chunk) = rest.next().await.transpose()? {
@@ -175,7 +192,7 @@ impl Answer {
 
     /// Asks the engine of this turn; without one, waits for it.
     fn ask(&mut self, turn: Turn) {
-        self.state = match turn.lease().map(|lease| begin(lease, &self.request)) {
+        self.state = match turn.lease().map(|lease| begin(lease, &self.request, self.grounds.clone())) {
             Some(begun) => State::Asking { begun: Box::pin(begun), turn },
             None => self.awaiting(turn, Failure::unavailable("no engine is ready".into())),
         };

@@ -18,6 +18,7 @@ mod quiet;
 use std::sync::Arc;
 
 use banyan_assembly::answers::{AnswerAction, Turn};
+use banyan_knowledge::Reader;
 use banyan_openai::{ChatRequest, FinishReason};
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -26,7 +27,9 @@ use self::book::Book;
 pub(crate) use self::listener::{Answer, Listener, Owners};
 pub(crate) use self::quiet::{Quiet, Said};
 use crate::Patience;
-use crate::answer::{AnswerEvent, AnswerLog, Context, Failure, Notice, Obeying, Records, Saying, answer};
+use crate::answer::{
+    AnswerEvent, AnswerLog, Context, Failure, Finder, Grounds, Notice, Obeying, Records, Saying, answer,
+};
 use crate::engines::Engines;
 use crate::moderation::{Effective, Verdict};
 use crate::pages::conversation::{Conversation, Speaker};
@@ -46,6 +49,8 @@ pub(crate) struct Question {
     pub(crate) request: ChatRequest,
     pub(crate) class: Class,
     pub(crate) deadline: Option<std::time::Duration>,
+    /// For whom the library is asked; none: the answer does without it.
+    pub(crate) reader: Option<Reader>,
 }
 
 /// All answers. Cheap to clone.
@@ -55,18 +60,27 @@ pub(crate) struct Answers {
     turns: Turns,
     engines: Engines,
     records: Records,
+    /// None on a box without a library.
+    finder: Option<Finder>,
     patience: Patience,
     /// A moderator let a question through.
     allowed: Arc<Notify>,
 }
 
 impl Answers {
-    pub(crate) fn new(turns: Turns, engines: Engines, records: Records, patience: Patience) -> Self {
-        Self { book: Arc::new(Book::default()), turns, engines, records, patience, allowed: Arc::default() }
+    pub(crate) fn new(
+        turns: Turns,
+        engines: Engines,
+        records: Records,
+        finder: Option<Finder>,
+        patience: Patience,
+    ) -> Self {
+        let (book, allowed) = (Arc::default(), Arc::default());
+        Self { book, turns, engines, records, finder, patience, allowed }
     }
 
-    /// Looks at a question by the community's rules, and takes it into the queue; its first standing is there when this
-    /// returns. Where the rules give the answer, no engine is asked. Needs a runtime.
+    /// Looks at a question by the community's rules, and takes it into the queue. Where the rules give the answer,
+    /// no engine is asked, and no library. Needs a runtime.
     pub(crate) async fn begin(
         &self,
         question: Question,
@@ -99,24 +113,62 @@ impl Answers {
         mut log: AnswerLog,
         warn: bool,
     ) -> Result<Arc<Answer>, Failure> {
-        let Question { owners, asked, request, class, deadline } = question;
+        let Question { owners, asked, request, class, deadline, reader } = question;
         let ask = Ask { member: owners.counted().clone(), class, deadline };
+        // Whoever gets no place does not search either.
         let mut ticket = self.turns.enter(&ask)?;
         let kept = Answer::new(owners, asked);
-        kept.push(AnswerEvent::queued(ticket.standing()));
-        if ticket.declined() {
-            kept.push(AnswerEvent::Notice(Notice::NotUrgent));
-        }
-        if warn {
-            log.came_to(AnswerAction::Warned);
-            kept.push(AnswerEvent::Warning);
-        }
         self.book.add(kept.clone());
-        let steps = answer(self.engines.clone(), ticket, effective.prepare(request), self.patience.clone());
-        let engine = self.engines.own().clone();
-        let obeying = Obeying::new(steps, effective, engine, self.records.clone(), context, log);
-        tokio::spawn(write(kept.clone(), obeying, self.book.clone(), self.patience.clone()));
+        let (answers, answering) = (self.clone(), kept.clone());
+        tokio::spawn(async move {
+            // It keeps its place in the queue meanwhile.
+            let grounds = answers.look_up(&answering, reader, &effective, &mut log).await;
+            answering.push(AnswerEvent::queued(ticket.standing()));
+            if ticket.declined() {
+                answering.push(AnswerEvent::Notice(Notice::NotUrgent));
+            }
+            if warn {
+                log.came_to(AnswerAction::Warned);
+                answering.push(AnswerEvent::Warning);
+            }
+            let Self { engines, records, patience, book, .. } = answers;
+            let request = effective.prepare(request);
+            let steps = answer(engines.clone(), ticket, request, grounds.clone(), patience.clone());
+            let engine = engines.own().clone();
+            let obeying = Obeying::new(steps, effective, engine, records, context, grounds, log);
+            write(answering, obeying, book, patience).await;
+        });
         Ok(kept)
+    }
+
+    /// Looks into the library, shows what is there, and gives what the answer may rest on.
+    async fn look_up(
+        &self,
+        answer: &Answer,
+        reader: Option<Reader>,
+        effective: &Effective,
+        log: &mut AnswerLog,
+    ) -> Option<Arc<Grounds>> {
+        let (finder, reader) = (self.finder.as_ref()?, reader?);
+        let Asked { conversation, question } = answer.asked();
+        let earlier: Vec<String> = conversation
+            .turns()
+            .iter()
+            .filter(|turn| turn.role == Speaker::User)
+            .map(|turn| turn.content.clone())
+            .collect();
+        match finder.find(question, &earlier, reader, effective.policy()).await {
+            Ok(grounds) => {
+                let grounds = Arc::new(grounds?);
+                answer.push(grounds.event());
+                Some(grounds)
+            }
+            Err(reason) => {
+                tracing::warn!(reason, "an answer goes without the library");
+                log.skipped(reason);
+                None
+            }
+        }
     }
 
     /// An answer that the box gives itself.
@@ -135,7 +187,7 @@ impl Answers {
         tokio::spawn(async move {
             let audit = records.write_down(&log, &effective).await;
             said.push(AnswerEvent::Done { finish_reason: FinishReason::ContentFilter, usage: None, audit });
-            keep_for_a_while(&said, &book, &patience).await;
+            keep_for_a_while(said, &book, &patience).await;
         });
         kept
     }
@@ -187,12 +239,15 @@ async fn write(kept: Arc<Answer>, mut obeying: Obeying, book: Arc<Book>, patienc
     }
     // That frees the engine's place.
     drop(obeying);
-    keep_for_a_while(&kept, &book, &patience).await;
+    keep_for_a_while(kept, &book, &patience).await;
 }
 
-async fn keep_for_a_while(kept: &Answer, book: &Book, patience: &Patience) {
+async fn keep_for_a_while(kept: Arc<Answer>, book: &Book, patience: &Patience) {
     kept.end();
-    book.ended(kept);
+    book.ended(&kept);
+    let id = kept.id().to_owned();
+    // From here on the book alone has it, so that its limits bound what is kept.
+    drop(kept);
     sleep(patience.kept_answer).await;
-    book.forget(kept);
+    book.forget(&id);
 }

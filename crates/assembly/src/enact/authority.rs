@@ -6,6 +6,7 @@ use banyan_store::rusqlite::OptionalExtension as _;
 
 use crate::assembly::Change;
 use crate::error::{AssemblyError, Refusal};
+use crate::in_force::InForce;
 use crate::people;
 
 pub(super) fn check(change: &Change<'_>, enactment: &Enactment) -> Result<(), AssemblyError> {
@@ -27,6 +28,8 @@ pub(super) fn check(change: &Change<'_>, enactment: &Enactment) -> Result<(), As
             Decision::GrantRole { role: Role::Steward, .. } => {
                 people::holders(change.tx, Role::Steward, change.now)?.is_empty()
             }
+            // Before the constitution, which the founding writes behind them: from then on it takes a decision.
+            Decision::ApproveSource { .. } => !InForce::load(change.tx)?.is_founded(),
             _ => false,
         },
         Authority::Moderation { .. } => match decision {

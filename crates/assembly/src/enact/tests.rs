@@ -61,7 +61,8 @@ async fn the_founding_puts_a_policy_a_constitution_and_a_steward_in_place() {
 #[tokio::test]
 async fn a_founded_box_is_not_founded_again() {
     let world = World::founded("circle", 2).await;
-    for enactment in kits::found(kits::find("council").unwrap(), &world.members[1], &[]) {
+    let sources = ["wiki".to_owned()];
+    for enactment in kits::found(kits::find("council").unwrap(), &world.members[1], &sources) {
         let error = world.change(LATER, move |change| enact(change, &enactment)).await;
         assert!(matches!(error, Err(AssemblyError::Refused(_))));
     }

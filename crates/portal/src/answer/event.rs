@@ -1,9 +1,11 @@
 //! What happens to a question, in no language: pages and the app's API have the words.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use banyan_openai::{ApiError, ClientError, FinishReason, Usage};
 
+use super::passages::{Passages, Rests};
 use crate::queue::{Refusal, Standing};
 
 /// What an engine does with a question: what happens to it, and what is written down of it.
@@ -27,7 +29,11 @@ pub(crate) enum AnswerEvent {
         place: u32,
         expected_s: Option<u32>,
     },
+    /// What the library has on the question; before the first word.
+    Passages(Arc<Passages>),
     Words(String),
+    /// What the answer rests on; behind its last word.
+    Rests(Rests),
     /// The box itself says this, in place of an answer.
     Said(Saying),
     /// A rule fired: the words so far are withdrawn, and this stands in their place.

@@ -15,6 +15,7 @@ pub(crate) struct AnswerLog {
     answering: Option<String>,
     rules: Vec<String>,
     skipped: Vec<String>,
+    sources: Vec<String>,
     action: AnswerAction,
 }
 
@@ -27,6 +28,7 @@ impl AnswerLog {
             answering: None,
             rules: Vec::new(),
             skipped: Vec::new(),
+            sources: Vec::new(),
             action: AnswerAction::Answered,
         }
     }
@@ -66,6 +68,11 @@ impl AnswerLog {
         }
     }
 
+    /// The sources that the answer rests on.
+    pub(crate) fn rests_on(&mut self, sources: Vec<String>) {
+        self.sources = sources;
+    }
+
     /// What came of it.
     pub(crate) fn came_to(&mut self, action: AnswerAction) {
         self.action = action;
@@ -95,7 +102,7 @@ impl AnswerLog {
             rules: self.rules.clone(),
             skipped: self.skipped.clone(),
             action: self.action,
-            sources: Vec::new(),
+            sources: self.sources.clone(),
             queue_ms: self.turn.map_or(0, since),
             first_word_ms: self.first_words.map(since),
             total_ms: since(Instant::now()),

@@ -19,7 +19,7 @@ use banyan_governance::policy::ModerationAction;
 use banyan_openai::{Client, FinishReason, Usage};
 use futures_util::{Stream, StreamExt};
 
-use super::{AnswerEvent, AnswerLog, Failure, Records, Saying, Step};
+use super::{AnswerEvent, AnswerLog, Failure, Grounds, Records, Saying, Step};
 use crate::moderation::{Effective, Filter, Passed};
 
 /// The most bytes of an answer that is held: what a moderator can read.
@@ -55,26 +55,45 @@ pub(crate) struct Obeying {
     effective: Arc<Effective>,
     records: Records,
     context: Context,
+    grounds: Option<Arc<Grounds>>,
     log: AnswerLog,
     filter: Filter,
+    /// What the member has of the model's words.
+    shown: String,
     /// Whether a moderator gets what the engine still says.
     holding: bool,
     out: VecDeque<AnswerEvent>,
 }
 
 impl Obeying {
-    /// `engine`: the box's own, for rules that look for a meaning.
+    /// `engine`: the box's own, for rules that look for a meaning. `grounds`: what `steps` may rest on.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a part of one answer, and they are put together in two places"
+    )]
     pub(crate) fn new(
         steps: impl Stream<Item = Step> + Send + 'static,
         effective: Arc<Effective>,
         engine: Client,
         records: Records,
         context: Context,
+        grounds: Option<Arc<Grounds>>,
         log: AnswerLog,
     ) -> Self {
         let filter = Filter::new(effective.clone(), engine);
         let out = VecDeque::new();
-        Self { steps: Some(Box::pin(steps)), effective, records, context, log, filter, holding: false, out }
+        Self {
+            steps: Some(Box::pin(steps)),
+            effective,
+            records,
+            context,
+            grounds,
+            log,
+            filter,
+            shown: String::new(),
+            holding: false,
+            out,
+        }
     }
 
     /// The next event; none after the last.
@@ -99,6 +118,9 @@ impl Obeying {
             self.hold().await;
         } else {
             self.log.came_to(AnswerAction::Stopped);
+            // What was said rests on something too; nobody is there to be told.
+            self.cite().await;
+            self.out.clear();
         }
         AnswerEvent::Stopped { audit: self.write_down().await }
     }
@@ -147,6 +169,7 @@ impl Obeying {
         }
         let withheld = passed.action >= Some(ModerationAction::Hold);
         if !passed.text.is_empty() && !withheld {
+            self.shown.push_str(&passed.text);
             self.out.push_back(AnswerEvent::Words(passed.text));
         }
         match passed.action {
@@ -186,7 +209,17 @@ impl Obeying {
         if !ending.is_empty() {
             self.out.push_back(AnswerEvent::Words(ending));
         }
+        self.cite().await;
         self.finish(finish_reason, usage).await;
+    }
+
+    /// Says what the words rest on, and keeps it for the entry.
+    async fn cite(&mut self) {
+        let Some(grounds) = self.grounds.clone() else { return };
+        if let Some((rests, sources)) = grounds.cites(&self.shown).await {
+            self.log.rests_on(sources);
+            self.out.push_back(AnswerEvent::Rests(rests));
+        }
     }
 
     /// Gives the whole answer to the moderators; where that cannot be, nobody gets it.

@@ -74,6 +74,9 @@ async fn desk(answers: Answers, book: Weak<Book>, assembly: Assembly, effectives
                     tracing::error!(%error, "what is old could not be erased");
                 }
             }
+            if let Some(finder) = &answers.finder {
+                finder.sweep_questions(assembly.in_force().policy.keeping.question_days).await;
+            }
         }
         let is_paused = assembly.in_force().has_power(EmergencyPower::PauseAnswers, now());
         match assembly.allowed_questions().await {

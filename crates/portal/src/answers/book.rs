@@ -51,10 +51,10 @@ impl Book {
         }
     }
 
-    pub(super) fn forget(&self, answer: &Answer) {
+    pub(super) fn forget(&self, id: &str) {
         let mut pages = self.pages();
-        pages.by_id.remove(answer.id());
-        pages.ended.retain(|id| id != answer.id());
+        pages.by_id.remove(id);
+        pages.ended.retain(|ended| ended != id);
     }
 
     pub(super) fn stop_all(&self) {
@@ -130,7 +130,7 @@ mod tests {
         book.add(answer.clone());
         assert!(book.find(answer.id(), &address).is_some() && book.find(answer.id(), &cookie).is_some());
         assert!(book.find(answer.id(), &Member::cookie("ben")).is_none());
-        book.forget(&answer);
+        book.forget(answer.id());
         assert!(book.find(answer.id(), &cookie).is_none());
     }
 }

@@ -74,11 +74,23 @@ struct Log {
 }
 
 impl Log {
-    /// Nobody who comes later gets the words that were said so far; the events keep their numbers.
+    /// Nobody who comes later gets the words that were said so far, nor what they rested on; the events keep their
+    /// numbers.
     fn withdraw(&mut self) {
         for event in &mut self.events {
-            if let AnswerEvent::Words(words) = event {
-                words.clear();
+            match event {
+                AnswerEvent::Words(words) => words.clear(),
+                AnswerEvent::Passages(shown) => Arc::make_mut(shown).passages.clear(),
+                _ => {}
+            }
+        }
+    }
+
+    /// Nobody who comes later gets passages that were withdrawn while the answer was written.
+    fn take_back(&mut self, withdrawn: &[u32]) {
+        for event in &mut self.events {
+            if let AnswerEvent::Passages(shown) = event {
+                Arc::make_mut(shown).passages.retain(|passage| !withdrawn.contains(&passage.number));
             }
         }
     }
@@ -133,6 +145,7 @@ impl Answer {
         match &event {
             AnswerEvent::Words(words) => log.bytes += words.len(),
             AnswerEvent::Replaced(_) => log.withdraw(),
+            AnswerEvent::Rests(rests) if !rests.withdrawn.is_empty() => log.take_back(&rests.withdrawn),
             _ => {}
         }
         log.events.push(event);
@@ -147,7 +160,9 @@ impl Answer {
         log.events.len() + 2 <= MAX_EVENTS && log.bytes < MAX_BYTES
     }
 
+    /// No event follows.
     pub(super) fn end(&self) {
+        self.log().events.shrink_to_fit();
         self.news.send_modify(|news| news.1 = true);
     }
 

@@ -76,9 +76,10 @@ impl Answers {
         let mut request = ChatRequest::new(messages(&context.earlier, &context.question)).streamed();
         request.sampling.temperature = temperature;
         request.sampling.max_tokens = Some(crate::api::MAX_ANSWER_TOKENS);
-        let steps = answer(self.engines.clone(), ticket, effective.prepare(request), self.patience.clone());
+        let steps =
+            answer(self.engines.clone(), ticket, effective.prepare(request), None, self.patience.clone());
         let engine = self.engines.own().clone();
-        let mut obeying = Obeying::new(steps, effective.clone(), engine, records, context, log);
+        let mut obeying = Obeying::new(steps, effective.clone(), engine, records, context, None, log);
         let mut said = Said::Words(String::new());
         while let Some(event) = obeying.next().await {
             match (event, &mut said) {

@@ -17,6 +17,7 @@ use axum::{Extension, Json};
 use banyan_assembly::Assembly;
 use banyan_governance::Permission;
 use banyan_governance::constitution::EmergencyPower;
+use banyan_knowledge::Audience;
 use banyan_openai::{ApiError, ErrorBody, HealthStatus};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 
@@ -29,6 +30,7 @@ use crate::answers::{Answer, Asked, Question};
 use crate::community::now;
 use crate::engines::{self, EngineView};
 use crate::language::Language;
+use crate::library::Patron;
 use crate::pages::chat::MAX_QUESTION;
 use crate::pages::conversation::Conversation;
 use crate::queue::Class;
@@ -192,6 +194,7 @@ impl Portal {
     /// Takes a member's question into the queue, or says at once what the community's rules make of it.
     pub(crate) async fn begin(&self, visit: &Visit, mut question: Question) -> Result<Arc<Answer>, Failure> {
         self.may_ask(visit)?;
+        question.reader = question.reader.and(Patron::of(self, visit).ok()).map(|patron| patron.reader);
         question.request.cache_salt = Some(self.cache_salt(question.owners.counted(), ""));
         let effective = self.effectives().now()?;
         self.answers().begin(question, effective).await
@@ -262,5 +265,6 @@ fn read(body: &[u8], visit: &Visit) -> Result<Question, ApiError> {
         banyan_openai::ChatRequest::new(request.messages.into_iter().map(Into::into).collect()).streamed();
     wanted.sampling.temperature = request.temperature;
     wanted.sampling.max_tokens = Some(request.max_tokens.unwrap_or(MAX_ANSWER_TOKENS).min(MAX_ANSWER_TOKENS));
-    Ok(Question { owners: visit.owners(), asked, request: wanted, class, deadline })
+    let reader = request.library.then(|| Audience::Guests.into());
+    Ok(Question { owners: visit.owners(), asked, request: wanted, class, deadline, reader })
 }

@@ -83,6 +83,8 @@ impl EventStream {
         let event = match event {
             AnswerEvent::Queued { place, expected_s } => ChatEvent::Queued { place, expected_s },
             AnswerEvent::Words(text) => ChatEvent::Token { text },
+            AnswerEvent::Passages(passages) => ChatEvent::Passages(Arc::unwrap_or_clone(passages)),
+            AnswerEvent::Rests(rests) => ChatEvent::Cites(rests),
             AnswerEvent::Notice(notice) => ChatEvent::Notice { text: notice_text(notice, &self.visit) },
             AnswerEvent::Said(saying) => ChatEvent::Token { text: saying_text(&saying, &self.visit) },
             AnswerEvent::Replaced(saying) => ChatEvent::Replaced { text: saying_text(&saying, &self.visit) },

@@ -4,6 +4,8 @@ use banyan_openai::{FinishReason, Role, Usage};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answer::{Passages, Rests};
+
 /// A question with what was said before.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ChatRequest {
@@ -21,6 +23,13 @@ pub(crate) struct ChatRequest {
     /// Whether it goes before others, where the box lets members say so.
     #[serde(default)]
     pub(crate) urgent: Option<bool>,
+    /// Whether the answer may rest on the library.
+    #[serde(default = "yes")]
+    pub(crate) library: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// One message of a conversation.
@@ -66,8 +75,13 @@ pub(crate) enum ChatEvent {
         /// Seconds until its turn; absent while that cannot be told.
         expected_s: Option<u32>,
     },
+    /// What the library has on the question; before the first word, and not at all where there is nothing to look for.
+    Passages(Passages),
     /// Text to add to the answer.
     Token { text: String },
+    /// What the answer rests on; behind its last word, where the model had passages. By comparing words: a help to see what
+    /// to check, not a proof.
+    Cites(Rests),
     /// A rule of the community fired: the answer so far is withdrawn, and this stands in its place.
     Replaced { text: String },
     /// A rule of the community says that this answer is to be read with care; not a part of the answer.

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use banyan_assembly::Assembly;
 use banyan_assembly::people::{Founding, KitView, Me};
+use banyan_knowledge::{Audience, Use};
 use banyan_openai::ErrorBody;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -58,11 +59,21 @@ pub(crate) async fn found(
     Sent(founding): Sent<Founding>,
 ) -> Result<Response, Refused> {
     let assembly = portal.assembly()?;
-    let founded = assembly.found(founding, portal.data_dir(), now()).await?;
+    let sources = grounding_sources(&portal).await?;
+    let founded = assembly.found(founding, &sources, portal.data_dir(), now()).await?;
     let view = FoundedView {
         me: assembly.me(Some(&founded.sign_in.caller), portal.community_name(), now()),
         shares: founded.shares,
         invitation: shown(&portal, &headers, founded.invitation),
     };
     Ok(begun(&founded.sign_in.token, (StatusCode::CREATED, Json(view))))
+}
+
+/// The collections on which answers may rest at this moment: the founding approves what was there, and what comes later
+/// takes a decision.
+async fn grounding_sources(portal: &Portal) -> Result<Vec<String>, Refused> {
+    let Some(library) = portal.maybe_library() else { return Ok(Vec::new()) };
+    let collections = library.collections(Audience::Librarians).await?;
+    let grounding = collections.into_iter().filter(|collection| collection.consent.allows(Use::Grounding));
+    Ok(grounding.map(|collection| collection.id.to_string()).collect())
 }

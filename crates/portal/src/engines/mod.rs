@@ -104,6 +104,8 @@ struct Engine {
 struct Known {
     maker: Maker,
     model: Option<String>,
+    /// The most tokens of prompt and answer together; 0 where it does not say.
+    context: u32,
 }
 
 impl Engines {
@@ -261,6 +263,11 @@ impl Lease {
     /// The engine's client.
     pub(crate) fn client(&self) -> &Client {
         &self.engine().client
+    }
+
+    /// The most tokens of prompt and answer together, where the engine said so.
+    pub(crate) fn context_length(&self) -> Option<u32> {
+        self.engine().known().map(|known| known.context).filter(|context| *context > 0)
     }
 
     /// Makes a question one that this engine understands: the model by the engine's own name, and no field that it has

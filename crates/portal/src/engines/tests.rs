@@ -331,7 +331,7 @@ fn two(maker: Maker, model: Option<&str>) -> Engines {
     let engines = Engines::new(vec![EngineSpec::own("/nowhere"), other], &Patience::default());
     for (index, (maker, model)) in [(Maker::Banyan, "smol"), (maker, "listed")].into_iter().enumerate() {
         let id = EngineId(index);
-        engines.shared.learn(id, Known { maker, model: Some(model.into()) });
+        engines.shared.learn(id, Known { maker, model: Some(model.into()), context: 0 });
         engines.shared.change(|pool| pool.looked(id, Instant::now(), ready(4)));
     }
     engines

@@ -37,7 +37,7 @@ fn take(shared: &Shared, id: EngineId, seen: Result<Introduction, ClientError>, 
                 HealthStatus::Failed => Sight::Away(reason.unwrap_or_else(|| "it gives no reason".into())),
             };
             if health.status == HealthStatus::Ready {
-                shared.learn(id, Known { maker, model: health.model });
+                shared.learn(id, Known { maker, model: health.model, context: health.context_length });
             }
             sight
         }

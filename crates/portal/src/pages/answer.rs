@@ -1,11 +1,13 @@
 //! The page of one answer: written piece by piece while the answer is, and again from its beginning after a reload.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use banyan_knowledge::ground::{Citations, Piece};
 use banyan_openai::FinishReason;
 use bytes::Bytes;
 use futures_util::stream;
@@ -16,10 +18,11 @@ use tokio::time::timeout;
 use super::chat::notice_text;
 use super::conversation::{Conversation, Speaker};
 use super::failure::{Remedy, minutes, wording};
+use super::passages;
 use super::policy::{saying_text, warning_text};
 use super::text::{Paragraphs, paragraphs};
 use crate::Portal;
-use crate::answer::{AnswerEvent, Failure, Saying};
+use crate::answer::{AnswerEvent, Failure, Passages, Saying};
 use crate::answers::{Asked, Listener};
 use crate::visit::Visit;
 
@@ -132,6 +135,14 @@ struct Page {
     name: Option<String>,
     answer: String,
     paragraphs: Paragraphs,
+    /// Once the library has something on the question.
+    citing: Option<Citing>,
+}
+
+/// Passages, and the citations of them in the words that come.
+struct Citing {
+    shown: Arc<Passages>,
+    citations: Citations,
 }
 
 impl Page {
@@ -144,6 +155,7 @@ impl Page {
             name,
             answer: String::new(),
             paragraphs: Paragraphs::default(),
+            citing: None,
         }
     }
 
@@ -172,9 +184,17 @@ impl Page {
 
     fn add(&mut self, event: AnswerEvent, out: &mut String) {
         match event {
-            AnswerEvent::Words(words) => {
-                self.paragraphs.push(&words, out);
-                self.answer.push_str(&words);
+            AnswerEvent::Passages(shown) => {
+                out.push_str(&passages::found(&self.portal, &self.visit, &self.question, &shown));
+                let citations = Citations::new(shown.passages.len());
+                self.citing = Some(Citing { shown, citations });
+            }
+            AnswerEvent::Words(words) => self.write(&words, out),
+            AnswerEvent::Rests(rests) => {
+                self.end_words(out);
+                if let Some(Citing { shown, .. }) = &self.citing {
+                    out.push_str(&passages::cited(&self.portal, &self.visit, shown, &rests));
+                }
             }
             AnswerEvent::Said(saying) => {
                 let words = saying_text(&saying, &self.visit);
@@ -194,8 +214,33 @@ impl Page {
         }
     }
 
+    /// Words of the model, its citations as links.
+    fn write(&mut self, words: &str, out: &mut String) {
+        self.answer.push_str(words);
+        let Some(Citing { shown, citations }) = &mut self.citing else {
+            return self.paragraphs.push(words, out);
+        };
+        for piece in citations.push(words) {
+            match piece {
+                Piece::Text(text) => self.paragraphs.push(&text, out),
+                Piece::Marker { numbers, .. } => {
+                    self.paragraphs.push_markup(&passages::marker(shown, &numbers), out);
+                }
+            }
+        }
+    }
+
+    /// Nothing more comes of the last sentence.
+    fn end_words(&mut self, out: &mut String) {
+        if let Some(Piece::Text(rest)) = self.citing.as_mut().and_then(|citing| citing.citations.finish()) {
+            self.paragraphs.push(&rest, out);
+        }
+        self.paragraphs.end(out);
+    }
+
     /// Words that a browser has cannot be taken back by a page that is still coming; loaded again, it comes without them.
     fn replace(&mut self, saying: &Saying, out: &mut String) {
+        self.citing = None;
         self.paragraphs.end(out);
         let words = saying_text(saying, &self.visit);
         if !std::mem::take(&mut self.answer).is_empty() {
@@ -206,7 +251,7 @@ impl Page {
     }
 
     fn end(&mut self, out: &mut String, event: &AnswerEvent) {
-        self.paragraphs.end(out);
+        self.end_words(out);
         let alone = self.conversation.is_empty();
         let said_nothing = self.answer.trim().is_empty();
         let mut note = None;

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, http::Request};
+use banyan_knowledge::Audience;
 use banyan_openai::{ChatRequest, HealthStatus};
 use http::{HeaderMap, StatusCode, header};
 use minijinja::value::merge_maps;
@@ -74,6 +75,7 @@ pub(crate) async fn ask(
         request,
         class: Class::Normal,
         deadline: None,
+        reader: Some(Audience::Guests.into()),
     };
     match portal.begin(&visit, question).await {
         // A page of its own, so that a reload shows the answer again instead of asking again.

@@ -4,10 +4,12 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use banyan_assembly::answers::{AnswerAction, Audit};
+use banyan_knowledge::Collection;
 use http::StatusCode;
 use minijinja::{Value, context};
 
 use crate::Portal;
+use crate::library::Patron;
 use crate::visit::Visit;
 
 /// `GET /why/{entry}`.
@@ -26,12 +28,36 @@ pub(crate) async fn show(
     };
     let values = context! {
         title => visit.language.text("page.why.title"),
-        facts => facts(&visit, &audit),
+        facts => facts(&visit, &audit, &titles(&portal, &visit, &audit.record.sources).await),
     };
     portal.pages().page(StatusCode::OK, "why.html", &visit, values)
 }
 
-fn facts(visit: &Visit, audit: &Audit) -> Vec<Value> {
+/// What the sources are called, for whoever may read them. The ledger has their names only, so of what was withdrawn, or
+/// is not open to this visitor, nothing is told but that.
+async fn titles(portal: &Portal, visit: &Visit, sources: &[String]) -> Vec<String> {
+    let hidden = || visit.language.text("page.why.hiddenSource").to_owned();
+    let Ok(patron) = Patron::of(portal, visit) else { return vec![hidden(); sources.len()] };
+    let collections = patron.library.collections(patron.reader.audience).await.unwrap_or_default();
+    let mut titles = Vec::new();
+    for source in sources {
+        let (collection, document) = source.split_once('/').unwrap_or((source, ""));
+        let title = match document.parse() {
+            Ok(id) => {
+                patron.library.document(id, patron.reader.clone()).await.ok().map(|document| document.title)
+            }
+            // An archive stands here under its collection.
+            Err(_) => {
+                let named = |one: &&Collection| one.id.as_str() == collection;
+                collections.iter().find(named).map(|one| one.name.clone())
+            }
+        };
+        titles.push(title.map_or_else(hidden, |title| format!("{title} ({source})")));
+    }
+    titles
+}
+
+fn facts(visit: &Visit, audit: &Audit, sources: &[String]) -> Vec<Value> {
     let record = &audit.record;
     let text = |key: &str| visit.language.text(key).to_owned();
     let list = |items: &[String], none: &str| if items.is_empty() { text(none) } else { items.join(", ") };
@@ -49,7 +75,7 @@ fn facts(visit: &Visit, audit: &Audit) -> Vec<Value> {
         add("page.why.adapter", adapter.clone());
     }
     if record.model.is_some() {
-        add("page.why.sources", list(&record.sources, "page.why.noSources"));
+        add("page.why.sources", list(sources, "page.why.noSources"));
     }
     if let Some(first) = record.first_word_ms {
         let times = [("q", seconds(record.queue_ms)), ("f", seconds(first)), ("t", seconds(record.total_ms))];
