@@ -2,6 +2,7 @@
 // button works without the server knowing.
 
 import { reactive, readonly } from 'vue'
+import { LIBRARY_VIEWS, parsePlace, pathOf, type LibraryView, type More } from './library/place'
 
 /** Pages of the community; each is loaded when it is visited for the first time. */
 export const COMMUNITY_VIEWS = [
@@ -22,7 +23,7 @@ export const COMMUNITY_VIEWS = [
 ] as const
 export type CommunityView = (typeof COMMUNITY_VIEWS)[number]
 
-export type View = 'chat' | 'status' | 'about' | CommunityView
+export type View = 'chat' | 'status' | 'about' | CommunityView | LibraryView
 
 export interface Route {
   view: View
@@ -30,6 +31,8 @@ export interface Route {
   conversation: string | null
   /** What the page is about: a code, the name of a proposal, the kind of a new one, the number of a ledger entry. */
   param?: string | null
+  /** In the library: which version, from where to where, what is looked for. */
+  more?: More | null
 }
 
 /** Views whose parameter stands behind a question mark, with its name there. */
@@ -42,6 +45,8 @@ export function parseRoute(hash: string): Route {
   const [, first = '', second = ''] = path.split('/')
   if (first === 'c' && /^[0-9a-f]{1,64}$/.test(second)) return { view: 'chat', conversation: second }
   if (first === 'status' || first === 'about') return { view: first, conversation: null }
+  const place = parsePlace(path, query)
+  if (place) return { ...place, conversation: null }
   const view = first === 'p' ? 'proposal' : first === 'assembly' && second === 'new' ? 'new' : first
   if (!isCommunityView(view)) return { view: 'chat', conversation: null }
   const name = NAMED[view]
@@ -50,8 +55,9 @@ export function parseRoute(hash: string): Route {
   return { view: view === 'proposal' ? 'assembly' : view, conversation: null }
 }
 
-export function hashOf({ view, conversation, param }: Route): string {
+export function hashOf({ view, conversation, param, more }: Route): string {
   if (view === 'chat') return conversation ? `#/c/${conversation}` : '#/'
+  if (isLibraryView(view)) return pathOf({ view, param: param ?? null, more: more ?? {} })
   const path = view === 'proposal' ? '#/p' : view === 'new' ? '#/assembly/new' : `#/${view}`
   if (!param) return path
   const name = NAMED[view]
@@ -62,11 +68,15 @@ export function isCommunityView(view: string): view is CommunityView {
   return (COMMUNITY_VIEWS as readonly string[]).includes(view)
 }
 
+export function isLibraryView(view: string): view is LibraryView {
+  return (LIBRARY_VIEWS as readonly string[]).includes(view)
+}
+
 const current = reactive<Route>(parseRoute(location.hash))
 export const route = readonly(current)
 
 function arrive(to: Route): void {
-  Object.assign(current, { param: null, ...to })
+  Object.assign(current, { param: null, more: null, ...to })
 }
 
 export function watchRoute(): void {
@@ -81,6 +91,6 @@ export function go(to: Route, replace = false): void {
 }
 
 /** Goes to a page that is no conversation. */
-export function visit(view: View, param: string | null = null, replace = false): void {
-  go({ view, conversation: null, param }, replace)
+export function visit(view: View, param: string | null = null, replace = false, more: More = {}): void {
+  go({ view, conversation: null, param, more }, replace)
 }

@@ -16,7 +16,7 @@ export const policy = (change: Partial<Policy> = {}): Policy => ({
   sources: null,
   moderation: [],
   quotas: { members_per_hour: null, guests_per_hour: null, guest_weight_percent: null, program_weight_percent: {}, urgent: false },
-  keeping: { conversations: false, conversation_days: 90, moderation_days: 30 },
+  keeping: { conversations: false, conversation_days: 90, moderation_days: 30, question_days: 90 },
   sharing: [],
   training: false,
   sample_questions: [],

@@ -10,6 +10,7 @@ import {
   language,
   LANGUAGES,
   loadCommunityWords,
+  loadLibraryWords,
   relativeTime,
   rememberLanguage,
   setLanguage,
@@ -23,6 +24,9 @@ import sw from '../src/i18n/app.sw.json'
 import communityAr from '../src/i18n/community.ar.json'
 import communityEn from '../src/i18n/community.en.json'
 import communityEs from '../src/i18n/community.es.json'
+import libraryAr from '../src/i18n/library.ar.json'
+import libraryEn from '../src/i18n/library.en.json'
+import libraryEs from '../src/i18n/library.es.json'
 
 type Entry = string | Record<string, string>
 type Words = Record<string, Entry>
@@ -30,9 +34,12 @@ const APP: Record<string, Words> = { en, es, sw, ar }
 /** Swahili has no words for the community's pages yet, Arabic those of the Assembly: the rest is in English. */
 const COMMUNITY: Record<string, Words> = { en: communityEn, es: communityEs, ar: communityAr }
 const COMPLETE_COMMUNITY = ['en', 'es']
+/** Arabic has those of looking, reading, giving and asking. */
+const LIBRARY: Record<string, Words> = { en: libraryEn, es: libraryEs, ar: libraryAr }
 const PARTS: [string, Words, Words][] = [
   ...Object.entries(APP).map(([code, words]): [string, Words, Words] => [code, words, APP.en!]),
   ...Object.entries(COMMUNITY).map(([code, words]): [string, Words, Words] => [code, words, COMMUNITY.en!]),
+  ...Object.entries(LIBRARY).map(([code, words]): [string, Words, Words] => [code, words, LIBRARY.en!]),
 ]
 
 /** What says the how-manieth: these have other forms. */
@@ -71,6 +78,16 @@ describe('the words', () => {
     expect(Object.keys(communityEn)).toEqual(expect.arrayContaining(Object.keys(communityAr)))
   })
 
+  it.each(COMPLETE_COMMUNITY)('of the library are complete in %s', (code) => {
+    expect(Object.keys(LIBRARY[code]!).sort()).toEqual(Object.keys(libraryEn).sort())
+  })
+
+  it('of looking and reading in the library are there in Arabic, and nothing that English does not have', () => {
+    const reading = Object.keys(libraryEn).filter((key) => /^(search|consent|audience)\./.test(key))
+    expect(Object.keys(libraryAr)).toEqual(expect.arrayContaining(reading))
+    expect(Object.keys(libraryEn)).toEqual(expect.arrayContaining(Object.keys(libraryAr)))
+  })
+
   it.each(PARTS)('say something in every form that %s has', (code, words, english) => {
     for (const [key, entry] of Object.entries(words)) {
       for (const sentence of forms(entry)) expect(sentence.trim(), key).not.toBe('')
@@ -93,9 +110,9 @@ describe('the words', () => {
     const text = source()
     const composed = new RegExp(
       '^(box|banner|status|about|place|err|kit|group|state|topic|method|how|part|kind|suggest|form|result|start|use|sharing|role|' +
-        'permission|governance|power|about-case|case-state|held-state|entry|why\\.action|sense)\\.',
+        'permission|governance|power|about-case|case-state|held-state|entry|why\\.action|sense|consent|audience|level|version|trace|size)\\.',
     )
-    const unused = [...Object.keys(en), ...Object.keys(communityEn)].filter((key) => !text.includes(`'${key}'`) && !composed.test(key))
+    const unused = [...Object.keys(en), ...Object.keys(communityEn), ...Object.keys(libraryEn)].filter((key) => !text.includes(`'${key}'`) && !composed.test(key))
     expect(unused).toEqual([])
   })
 
@@ -142,6 +159,18 @@ describe('the words of the community', () => {
     expect(t('shares.print')).toBe('Print')
     await setLanguage('es')
     expect(t('shares.print')).toBe('Imprimir')
+  })
+})
+
+describe('the words of the library', () => {
+  it('come beside those of the community, and both follow the language', async () => {
+    await setLanguage('es')
+    await loadCommunityWords()
+    await loadLibraryWords()
+    expect([t('search.nothing'), t('shares.print')]).toEqual(['No se halló nada.', 'Imprimir'])
+    await setLanguage('sw')
+    expect(t('search.nothing')).toBe('Nothing was found.')
+    expect(t('place.library')).toBe('Maktaba')
   })
 })
 

@@ -146,6 +146,10 @@ export function chatEvent(data: string): ChatEvent | null {
     case 'replaced':
     case 'warning':
       return typeof event.text === 'string' ? (value as ChatEvent) : null
+    case 'passages':
+      return Array.isArray(event.passages) ? (value as ChatEvent) : null
+    case 'cites':
+      return Array.isArray(event.cited) && Array.isArray(event.sentences) ? (value as ChatEvent) : null
     case 'done':
       return value as ChatEvent
     case 'error':

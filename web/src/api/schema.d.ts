@@ -478,6 +478,437 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/library/collections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The collections and archives that the caller may read, and what else the caller may do here. Answers everybody. */
+        get: operations["list"];
+        put?: never;
+        /** Make a collection. */
+        post: operations["make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/collections/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change a collection. Documents keep the consent that they were given with; the audience holds for all at once. */
+        patch: operations["change"];
+        trace?: never;
+    };
+    "/api/library/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Documents that the caller may read, by title; of what waits for a librarian only one's own. */
+        get: operations["list"];
+        put?: never;
+        /**
+         * Give a file to the library; its bytes are the body. When this answers the file has arrived; whether it became a
+         *     document, `/api/library/uploads/{upload}` says.
+         */
+        post: operations["give"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/documents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A document, or the part of it that is asked for.
+         * @description With `from` and `to`, bytes of the plain text as search gives them, it is the part where that passage stands, and the
+         *     passage is marked.
+         */
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw a document: its giver, also while suspended, or a librarian. Text, index, vectors and file go at once; that it
+         *     was there, and why it went, stays.
+         */
+        delete: operations["withdraw"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what is known of a document: its giver or a librarian. What it may be used for holds from this moment on; only
+         *     its giver widens it.
+         */
+        patch: operations["edit"];
+        trace?: never;
+    };
+    "/api/library/documents/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What changed from one version to another. Of what stayed, only what stands next to a change. */
+        get: operations["diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/documents/{id}/original": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The file of a version as it came, to be kept, never to be shown: what a member uploaded does not run in another
+         *     member's browser.
+         */
+        get: operations["original"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/documents/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make an earlier version the one that is read, as a new version: its giver or a librarian. */
+        post: operations["restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/documents/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a document, the newest first. What waits or was refused, only its giver and librarians see. */
+        get: operations["versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything in open formats: text, every version, the files as they came, what is known of each, what was withdrawn. */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/mine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that the caller gave, in whatever state, and what is left of what went. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        /** Withdraw all that the caller gave, at once. */
+        delete: operations["withdraw"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/mine/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that the caller gave, in open formats: text, every version, the files as they came. */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/questions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Questions to the members, the newest first. */
+        get: operations["list"];
+        put?: never;
+        /** Ask the members. */
+        post: operations["ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/questions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A question with its answers. */
+        get: operations["show"];
+        put?: never;
+        post?: never;
+        /** Take a question back, with its answers, for good: whoever asked it, also while suspended, or a librarian. */
+        delete: operations["withdraw"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/questions/{id}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer a question. */
+        post: operations["answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/questions/{id}/answers/{reply}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an answer back; a document that was made of it goes with it. Whoever gave it, also while suspended, or a librarian. */
+        delete: operations["withdraw_answer"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/questions/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close a question: whoever asked it, or a librarian. */
+        post: operations["close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/questions/{id}/document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a document of an answer, under the name of the member who gave it. */
+        post: operations["keep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What waits for a librarian, the oldest first. */
+        get: operations["desk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/review/{id}/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a version be read, or refuse it and say why. */
+        post: operations["settle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find passages that the caller may read, the best first. */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/unanswered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What members asked and nobody answered, by theme, and how much of what is asked the library covers. */
+        get: operations["unanswered"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How one's uploads are doing, the newest first; kept for a day, or until the box starts anew. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/uploads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How one of them is doing. */
+        get: operations["show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/zim/{zim}/article": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An article of an archive, or the part of it that is asked for; its words only. */
+        get: operations["article"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me": {
         parameters: {
             query?: never;
@@ -1038,6 +1469,16 @@ export interface components {
             /** @description Their roles that are in force. */
             roles: components["schemas"]["Role"][];
         };
+        /** @description What became of a file, a restored version or an answer that is to become a document. */
+        AddedView: {
+            document: components["schemas"]["DocumentId"];
+            /** Format: int32 */
+            version: number;
+            /** @description Whether a librarian looks at it first. */
+            waiting: boolean;
+            /** @description What could not be read. */
+            warnings: string[];
+        };
         /** @description Another wording of a proposal. */
         AmendProposal: {
             /** @description What can be chosen. */
@@ -1108,6 +1549,59 @@ export interface components {
              */
             total_ms: number;
         };
+        /** @description A ZIM archive. */
+        Archive: {
+            /**
+             * Format: int64
+             * @description Articles in it.
+             */
+            articles: number;
+            /** @description Whom to thank. */
+            attribution: string;
+            /** @description On which shelf. */
+            collection: string;
+            /** @description Its name in addresses. */
+            id: string;
+            /**
+             * Format: int32
+             * @description Percent of its full text that is found; titles are found at once.
+             */
+            indexed: number;
+            /** @description BCP 47, where known. */
+            language?: string | null;
+            /** @description Under which licence. */
+            licence: string;
+            /** @description Whether it can be read: its file is there. */
+            readable: boolean;
+            /** @description What it is called. */
+            title: string;
+        };
+        /** @description A part of an article of an archive to be read. */
+        ArticleReading: components["schemas"]["Part"] & {
+            /** @description Whom to thank. */
+            attribution: string;
+            /** @description On which shelf. */
+            collection: string;
+            /** @description What that is called. */
+            collection_name: string;
+            /** @description BCP 47, where known. */
+            language?: string | null;
+            /** @description Under which licence. */
+            licence: string;
+            /** @description The article's path in it. */
+            path: string;
+            /** @description What it is called. */
+            title: string;
+            /** @description Which archive. */
+            zim: string;
+            /** @description What it is called. */
+            zim_title: string;
+        };
+        /**
+         * @description Who may find and read a collection. Whoever is asked for more than they are gets nothing, not an error: that something exists is knowledge too.
+         * @enum {string}
+         */
+        Audience: "guests" | "members" | "librarians";
         /** @description An entry of the ledger that was written for an answer. */
         Audit: components["schemas"]["AnswerRecord"] & {
             /** @description When it was written. */
@@ -1201,6 +1695,11 @@ export interface components {
             /** @description What. */
             choice: components["schemas"]["Choice"];
         };
+        /**
+         * @description What became of a block.
+         * @enum {string}
+         */
+        ChangeKind: "same" | "removed" | "added";
         /** @description One answer. */
         ChatChoice: {
             finish_reason?: components["schemas"]["FinishReason"] | null;
@@ -1261,11 +1760,17 @@ export interface components {
             place: number;
             /** @enum {string} */
             type: "queued";
-        } | {
+        } | (components["schemas"]["Passages"] & {
+            /** @enum {string} */
+            type: "passages";
+        }) | {
             text: string;
             /** @enum {string} */
             type: "token";
-        } | {
+        } | (components["schemas"]["Rests"] & {
+            /** @enum {string} */
+            type: "cites";
+        }) | {
             text: string;
             /** @enum {string} */
             type: "replaced";
@@ -1330,6 +1835,8 @@ export interface components {
              * @description Seconds within which its turn has to come; a question that would wait longer is refused at once.
              */
             deadline_s?: number | null;
+            /** @description Whether the answer may rest on the library. */
+            library?: boolean;
             /**
              * Format: int32
              * @description The most tokens of the answer; the box has its own limit too.
@@ -1396,6 +1903,77 @@ export interface components {
             /** @enum {string} */
             kind: "sense";
         };
+        /** @description What of a block is cited. */
+        Cited: {
+            /** @description The block's number. */
+            block: number;
+            /** @description From this UTF-16 code unit of the block's own text. */
+            from16: number;
+            /** @description To before this one. */
+            to16: number;
+        };
+        /** @description A passage under the number by which the answer cites it. */
+        CitedPassage: {
+            /** @description Whom to thank. */
+            attribution: string;
+            /** @description Where it stands. */
+            collection: string;
+            /** @description What that is called. */
+            collection_name: string;
+            /** @description The headings above it. */
+            heading: string;
+            /** @description The page on which it is read, marked and in view. */
+            href: string;
+            /** @description BCP 47, where known. */
+            language?: string | null;
+            /** @description Under which licence. */
+            licence: string;
+            /**
+             * Format: int32
+             * @description From 1 on.
+             */
+            number: number;
+            /**
+             * Format: int32
+             * @description Its page, where the document has pages.
+             */
+            page?: number | null;
+            /** @description Its words. */
+            text: string;
+            /** @description What its document is called. */
+            title: string;
+        };
+        /** @description A shelf of the library. */
+        Collection: {
+            /** @description What is in it, in a sentence or two. */
+            about: string;
+            /** @description Who may find and read what is in it. */
+            audience: components["schemas"]["Audience"];
+            /** @description What new documents may be used for, unless they say otherwise. */
+            consent: components["schemas"]["Consent"];
+            /**
+             * Format: int64
+             * @description Since when.
+             */
+            created: number;
+            /**
+             * Format: int64
+             * @description Documents in it that are read.
+             */
+            documents: number;
+            /** @description Which. */
+            id: components["schemas"]["CollectionId"];
+            /** @description The language of new documents that do not say theirs (BCP 47). */
+            language?: string | null;
+            /** @description The licence of new documents, unless they say otherwise (an SPDX expression, or words). */
+            licence: string;
+            /** @description What it is called. */
+            name: string;
+            /** @description Whether a librarian looks at what members give, before it is read. */
+            review: boolean;
+        };
+        /** @description A collection. */
+        CollectionId: string;
         /** @description A comment. */
         CommentView: {
             /** @description When. */
@@ -1499,6 +2077,13 @@ export interface components {
             object: string;
             usage?: components["schemas"]["Usage"] | null;
         };
+        /** @description What a source may be used for, and how far it may go. */
+        Consent: {
+            /** @description How far. */
+            level: components["schemas"]["Level"];
+            /** @description For what. */
+            uses: components["schemas"]["Use"][];
+        };
         /** @description The rules about rules. Changed only by a decision on [`Topic::Constitution`]. */
         Constitution: {
             delegation?: components["schemas"]["DelegationRule"] | null;
@@ -1543,6 +2128,24 @@ export interface components {
             size: number;
             /** @description When it changed last. */
             updated: components["schemas"]["Time"];
+        };
+        /** @description One day. */
+        CoverageDay: {
+            /**
+             * Format: int64
+             * @description Questions to the assistant that the library covered.
+             */
+            covered: number;
+            /**
+             * Format: int64
+             * @description When it began (UTC).
+             */
+            day: number;
+            /**
+             * Format: int64
+             * @description Those that it did not.
+             */
+            not_covered: number;
         };
         /** @description Somebody signs in. */
         Credentials: {
@@ -1771,12 +2374,134 @@ export interface components {
             /** @enum {string} */
             kind: "sense";
         };
+        /** @description What changed between two versions. */
+        Diff: {
+            changes: components["schemas"]["DiffPart"][];
+            /** Format: int32 */
+            from: number;
+            /** Format: int32 */
+            to: number;
+        };
+        /** @description A block that stayed, went or came; or, without words, a run of blocks that stayed and are left out. */
+        DiffPart: {
+            /** @description How many blocks this stands for. */
+            blocks: number;
+            kind: components["schemas"]["ChangeKind"];
+            /** @description Absent where blocks are left out. */
+            text?: string | null;
+        };
         /** @description A sentence under answers about something. */
         Disclaimer: {
             /** @description The sentence. */
             text: string;
             /** @description Words in the question or the answer that call for it; empty: always. */
             words: string[];
+        };
+        /** @description A document, without its words. */
+        Document: {
+            /** @description How it wants to be named when it is cited; may be empty. */
+            attribution: string;
+            /** @description Who wrote it; may be empty. */
+            author: string;
+            /** @description Where it stands. */
+            collection: components["schemas"]["CollectionId"];
+            /** @description What it may be used for. */
+            consent: components["schemas"]["Consent"];
+            /** @description The member that gave it. */
+            contributor?: string | null;
+            /**
+             * Format: int64
+             * @description Since when it is here.
+             */
+            created: number;
+            /** @description Which. */
+            id: components["schemas"]["DocumentId"];
+            /** @description Its language (BCP 47), where it is known. */
+            language?: string | null;
+            /** @description Its licence (an SPDX expression, or words). */
+            licence: string;
+            /** @description Where it came from: a file's name, an address. */
+            source: string;
+            /** @description Whether it is read already. */
+            state: components["schemas"]["DocumentState"];
+            /** @description What it is called. */
+            title: string;
+            /**
+             * Format: int64
+             * @description When it was last changed.
+             */
+            updated: number;
+            /**
+             * Format: int32
+             * @description The version that is read.
+             */
+            version?: number | null;
+        };
+        /** @description What of a document is changed; absent stays as it is. */
+        DocumentEdit: {
+            /**
+             * @description Another attribution.
+             * @default null
+             */
+            attribution: string | null;
+            /**
+             * @description Another author.
+             * @default null
+             */
+            author: string | null;
+            /** @default null */
+            collection: components["schemas"]["CollectionId"] | null;
+            /** @default null */
+            consent: components["schemas"]["Consent"] | null;
+            /**
+             * @description Another language.
+             * @default null
+             */
+            language: string | null;
+            /**
+             * @description Another licence.
+             * @default null
+             */
+            licence: string | null;
+            /**
+             * @description Another title.
+             * @default null
+             */
+            title: string | null;
+        };
+        /** @description A document. */
+        DocumentId: string;
+        /** @description A page of documents, by title. */
+        DocumentPage: {
+            documents: components["schemas"]["DocumentView"][];
+            /**
+             * Format: int32
+             * @description What to send as `after` for the next page; absent: this is the last.
+             */
+            next?: number | null;
+        };
+        /** @description A part of a document to be read. */
+        DocumentReading: components["schemas"]["Part"] & {
+            /** @description Whether this is the version that is searched and cited. */
+            current: boolean;
+            document: components["schemas"]["DocumentView"];
+            version: components["schemas"]["VersionView"];
+        };
+        /**
+         * @description Whether a document is read. What was withdrawn is no document any more: see [`Trace`](crate::Trace).
+         * @enum {string}
+         */
+        DocumentState: "waiting_review" | "published";
+        /** @description A document as a list shows it. */
+        DocumentView: components["schemas"]["Document"] & {
+            /** @description What its collection is called. */
+            collection_name: string;
+            /** @description What the member that gave it is called; for members only. */
+            contributor_name?: string | null;
+            /** @description Whether the caller may change, restore and withdraw it. */
+            may_change: boolean;
+            /** @description Whether the caller gave it. */
+            yours: boolean;
         };
         /** @description The vector of one text. */
         Embedding: {
@@ -1984,6 +2709,21 @@ export interface components {
             /** @default null */
             response_format: components["schemas"]["ResponseFormat"] | null;
         };
+        /** @description What a search found. */
+        Found: {
+            hits: components["schemas"]["FoundHit"][];
+            how: components["schemas"]["How"];
+        };
+        /** @description A passage that was found. */
+        FoundHit: components["schemas"]["Hit"] & {
+            /** @description The page on which it is read, at the passage. */
+            href: string;
+            /** @description Where the words that were looked for stand in `text`: pairs of UTF-16 places. */
+            marks: [
+                number,
+                number
+            ][];
+        };
         /** @description The community is there. */
         FoundedView: {
             /** @description For those who found with them. */
@@ -2057,6 +2797,14 @@ export interface components {
          * @enum {string}
          */
         GovernanceModel: "consensus" | "delegated" | "hybrid";
+        /** @description A heading of a text. */
+        Heading: {
+            /** Format: int32 */
+            level: number;
+            /** @description Where it stands: what to send as `at`. */
+            start: number;
+            text: string;
+        };
         /** @description A held text as a moderator sees it: not whose it is. */
         Held: {
             /** @description What was answered; absent while no engine was asked. */
@@ -2111,6 +2859,57 @@ export interface components {
             /** @description Whether the community's policy lets members keep conversations on the box. */
             kept: boolean;
         };
+        /** @description One passage. */
+        Hit: {
+            /** @description Whom to thank. */
+            attribution: string;
+            /**
+             * Format: int32
+             * @description Its place among those found by meaning.
+             */
+            by_meaning?: number | null;
+            /**
+             * Format: int32
+             * @description Its place among those found by words, 1 being the first.
+             */
+            by_words?: number | null;
+            /** @description On which shelf. */
+            collection: components["schemas"]["CollectionId"];
+            /** @description What that shelf is called. */
+            collection_name: string;
+            /** @description The headings above it, " › " between levels. */
+            heading: string;
+            /** @description BCP 47, where known. */
+            language?: string | null;
+            /** @description Under which licence. */
+            licence: string;
+            /**
+             * Format: float
+             * @description Cosine of question and passage, where it was computed.
+             */
+            nearness?: number | null;
+            /**
+             * Format: int32
+             * @description Its page, where the document has pages.
+             */
+            page?: number | null;
+            /** @description Where it stands. */
+            place: components["schemas"]["Place"];
+            /**
+             * Format: float
+             * @description The higher, the better; comparable within one search only.
+             */
+            score: number;
+            /** @description Its words. */
+            text: string;
+            /** @description Of its document. */
+            title: string;
+        };
+        /**
+         * @description By what passages were found.
+         * @enum {string}
+         */
+        How: "words_and_meaning" | "words";
         /** @description One or several texts, as text or as token ids. Prompts and embedding inputs have this shape. */
         Input: string | string[] | number[] | number[][];
         /** @description An invitation, without its code: that is seen when it is made, and never again. */
@@ -2201,6 +3000,18 @@ export interface components {
             /** @description Whether the answer must be valid. Banyan's always is. */
             strict?: boolean | null;
         };
+        /** @description An answer is to become a document. */
+        KeepAnswer: {
+            /**
+             * Format: int64
+             * @description The answer's number.
+             */
+            answer: number;
+            /** @description Where the document is to stand. */
+            collection: components["schemas"]["CollectionId"];
+            /** @description What it is to be called. */
+            title: string;
+        };
         /** @description What is kept, and how long. */
         Keeping: {
             /**
@@ -2220,6 +3031,12 @@ export interface components {
              * @default 30
              */
             moderation_days: number;
+            /**
+             * Format: int32
+             * @description Days for which a question to the members is kept after the last thing that happened to it; 0: none can be asked.
+             * @default 90
+             */
+            question_days: number;
         };
         /** @description A kit, to choose from. */
         KitView: {
@@ -2292,6 +3109,11 @@ export interface components {
              */
             took_ms: number;
         };
+        /**
+         * @description How far a text may go, whatever else is allowed.
+         * @enum {string}
+         */
+        Level: "local_only" | "federation_ok" | "commons_ok";
         /** @description What one member may do with a proposal at this moment. */
         MayDo: {
             /** @description Give it another wording. */
@@ -2326,6 +3148,33 @@ export interface components {
         MediatorWanted: {
             /** @description A member with the role of a mediator who is no side of the case. */
             mediator: components["schemas"]["MemberId"];
+        };
+        /** @description What a member answered. */
+        MemberAnswer: {
+            /**
+             * Format: int64
+             * @description When it was written.
+             */
+            at: number;
+            /** @description Who wrote it. */
+            by: string;
+            document?: components["schemas"]["DocumentId"] | null;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description Whether who wrote it agrees that it becomes a document. */
+            may_become_document: boolean;
+            /** @description Its words. */
+            text: string;
+            /** @description Whether the reader wrote it. */
+            yours: boolean;
+        };
+        /** @description A member's answer. */
+        MemberAnswerView: components["schemas"]["MemberAnswer"] & {
+            /** @description What the member is called. */
+            by_name?: string | null;
         };
         /** @description A member. */
         MemberId: string;
@@ -2412,6 +3261,13 @@ export interface components {
             /** @description Whether who voted how is hidden, and forgotten when the vote closes. */
             secret: boolean;
         };
+        /** @description All that the caller gave. */
+        Mine: {
+            /** @description What is here, in whatever state. */
+            documents: components["schemas"]["DocumentView"][];
+            /** @description What is not here any more. */
+            traces: components["schemas"]["Trace"][];
+        };
         /** @description One model. */
         Model: {
             /**
@@ -2491,6 +3347,33 @@ export interface components {
             /** @description Whom. */
             mediator: components["schemas"]["MemberName"];
         };
+        /** @description An answer that is to be given. */
+        NewAnswer: {
+            /** @description Whether it may become a document of the library, under the name of who writes it. */
+            may_become_document?: boolean;
+            /** @description Its words. */
+            text: string;
+        };
+        /** @description What a collection is made or changed with. */
+        NewCollection: {
+            /** @description What is in it. */
+            about?: string;
+            /** @description Who may find and read what is in it. */
+            audience: components["schemas"]["Audience"];
+            /** @description What new documents may be used for. */
+            consent: components["schemas"]["Consent"];
+            /** @description Their language. */
+            language?: string | null;
+            /** @description The licence of new documents. */
+            licence: string;
+            /** @description What it is called; no other has the name. */
+            name: string;
+            /**
+             * @description Whether a librarian looks at what members give, before it is read. What a librarian or the box adds is read at
+             *     once.
+             */
+            review?: boolean;
+        };
         /** @description A comment as it is written. */
         NewComment: {
             /** @description What is said. */
@@ -2507,6 +3390,15 @@ export interface components {
             /** @description In a line. */
             title: string;
             topic?: components["schemas"]["Topic"] | null;
+        };
+        /** @description A question that is to be asked. */
+        NewQuestion: {
+            /** @description Its language (BCP 47). */
+            language?: string | null;
+            /** @description Whether others see who asked. */
+            named?: boolean;
+            /** @description Its words. */
+            text: string;
         };
         /** @description A report. */
         NewReport: {
@@ -2627,6 +3519,30 @@ export interface components {
             /** @description One for each sheet. */
             codes: string[];
         };
+        /** @description Some blocks of a text, in order. A short text is in one part. */
+        Part: {
+            /** @description What to send as `at` for the part after; absent: this is the last. */
+            after?: number | null;
+            /** @description What to send as `at` for the part before; absent: this is the first. */
+            before?: number | null;
+            blocks: components["schemas"]["ReadBlock"][];
+            /** @description Bytes of the whole text. */
+            bytes: number;
+            /** @description Ranges of the passage that was asked for with `from` and `to`. */
+            cited: components["schemas"]["Cited"][];
+            /** @description The headings of the whole text. */
+            outline: components["schemas"]["Heading"][];
+        };
+        /** @description What the library has on a question. */
+        Passages: {
+            /**
+             * @description Whether the library covers the question; where it does not, the passages are the nearest there are, and the model
+             *     does not get them.
+             */
+            covered: boolean;
+            /** @description The passages, the best first. */
+            passages: components["schemas"]["CitedPassage"][];
+        };
         /** @description What a rule looks for. */
         Pattern: {
             /** @enum {string} */
@@ -2654,6 +3570,38 @@ export interface components {
          * @enum {string}
          */
         Permission: "ask" | "read" | "decide" | "invite" | "report" | "moderate" | "keep_library" | "mediate" | "operate" | "emergency";
+        /** @description Where a passage stands. */
+        Place: {
+            /** @description Its document. */
+            document: components["schemas"]["DocumentId"];
+            /** @description To before this one. */
+            end: number;
+            /** @enum {string} */
+            kind: "document";
+            /**
+             * Format: int64
+             * @description The passage's row; never given twice.
+             */
+            passage: number;
+            /** @description From this byte. */
+            start: number;
+            /**
+             * Format: int32
+             * @description Of this version.
+             */
+            version: number;
+        } | {
+            /** @description To before this one. */
+            end: number;
+            /** @enum {string} */
+            kind: "article";
+            /** @description The article's path in it. */
+            path: string;
+            /** @description From this byte. */
+            start: number;
+            /** @description Which archive. */
+            zim: string;
+        };
         /** @description A policy of AI behaviour. Everything has a default, and the default restricts nothing. */
         Policy: {
             /**
@@ -2925,6 +3873,56 @@ export interface components {
              */
             voted: number;
         };
+        /** @description A question to the members. */
+        Question: {
+            /**
+             * Format: int32
+             * @description How many answers it has.
+             */
+            answers: number;
+            /**
+             * Format: int64
+             * @description When it was asked.
+             */
+            asked: number;
+            /** @description Who asked, for those who may know: everybody where they wanted to be named, else they alone. */
+            by?: string | null;
+            document?: components["schemas"]["DocumentId"] | null;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description Its language (BCP 47), where it is known. */
+            language?: string | null;
+            /** @description How it stands. */
+            state: components["schemas"]["QuestionState"];
+            /** @description Its words. */
+            text: string;
+            /** @description Why it was closed; empty while it is not. */
+            why_closed: string;
+            /** @description Whether the reader asked it. */
+            yours: boolean;
+        };
+        /** @description Questions to the members, the newest first. */
+        QuestionPage: {
+            /**
+             * Format: int32
+             * @description What to send as `after` for the next page; absent: this is the last.
+             */
+            next?: number | null;
+            questions: components["schemas"]["QuestionView"][];
+        };
+        /**
+         * @description How a question stands.
+         * @enum {string}
+         */
+        QuestionState: "open" | "answered" | "closed";
+        /** @description A question to the members. */
+        QuestionView: components["schemas"]["Question"] & {
+            /** @description What the one who asked is called, if they wanted to be named. */
+            by_name?: string | null;
+        };
         /** @description How many wait for their turn. */
         QueueStatus: {
             /**
@@ -2990,6 +3988,28 @@ export interface components {
             tied?: number[];
             /** @description Votes by option; options that are out have 0. */
             votes: number[];
+        };
+        /** @description A block of a text with its place in the plain text. */
+        ReadBlock: {
+            end: number;
+            end16: number;
+            /** @description `heading`, `paragraph`, `item`, `row` or `verbatim`. */
+            kind: string;
+            /**
+             * Format: int32
+             * @description Of a heading: 1 the highest.
+             */
+            level?: number | null;
+            /** @description Its number in the whole text, from 0. */
+            number: number;
+            /**
+             * Format: int32
+             * @description The page it stands on.
+             */
+            page?: number | null;
+            start: number;
+            start16: number;
+            text: string;
         };
         /**
          * @description Why a proposal was not accepted.
@@ -3084,6 +4104,32 @@ export interface components {
             json_schema: components["schemas"]["JsonSchemaFormat"];
             /** @enum {string} */
             type: "json_schema";
+        };
+        /** @description Another version is to be read. */
+        Restore: {
+            /**
+             * Format: int32
+             * @description Which.
+             */
+            version: number;
+            /** @description Why, for the history. */
+            why: string;
+        };
+        /** @description What an answer rests on, as far as comparing words can tell. */
+        Rests: {
+            /** @description Numbers of the passages that bear out something. */
+            cited: number[];
+            /** @description The answer's sentences, less what the box put under them. */
+            sentences: components["schemas"]["SentenceCited"][];
+            /** @description Numbers of passages that were withdrawn while the answer was written, and are not to be shown any more. */
+            withdrawn?: number[];
+        };
+        /** @description What a librarian decides. */
+        Review: {
+            /** @description Whether it is read from now on. */
+            accept: boolean;
+            /** @description Why not; needed where it is refused. */
+            why?: string;
         };
         /**
          * @description A role. Whoever is signed in has at least `Member`; whoever is not is a `Guest`.
@@ -3231,6 +4277,17 @@ export interface components {
             step: string;
             until?: components["schemas"]["Time"] | null;
         };
+        /** @description A sentence of an answer. */
+        SentenceCited: {
+            /** @description Numbers of the passages behind it. */
+            by: number[];
+            /** @description Where it ends. */
+            end: number;
+            /** @description Where it begins, in UTF-16 units of the answer's text. */
+            start: number;
+            /** @description What the passages say to it. */
+            support: components["schemas"]["SupportKind"];
+        };
         /** @description What a moderator says about a held comment. */
         SettleComment: {
             /** @description Whether everybody can read it. If not, one that is held is erased, and another one is held. */
@@ -3271,6 +4328,29 @@ export interface components {
          * @enum {string}
          */
         SharingKind: "knowledge" | "learning" | "compute" | "mutual_aid";
+        /** @description A collection. */
+        ShelfView: components["schemas"]["Collection"] & {
+            /** @description Whether answers may rest on it now: its consent allows it, and so does what the community decided. */
+            grounds: boolean;
+        };
+        /** @description The shelves that the caller may read, and what else the caller may do. */
+        Shelves: {
+            /** @description Archives (ZIM) that stand in them. */
+            archives: components["schemas"]["Archive"][];
+            /** @description Collections, by name. */
+            collections: components["schemas"]["ShelfView"][];
+            /** @description Endings of the files that can be read, such as `pdf`. */
+            endings: string[];
+            /**
+             * Format: int64
+             * @description The largest file, in bytes.
+             */
+            max_upload_bytes: number;
+            /** @description Whether the caller keeps the library: makes collections, reviews, exports. */
+            may_keep: boolean;
+            /** @description Whether the caller may offer documents and answer questions. */
+            may_offer: boolean;
+        };
         /** @description How somebody signs out. */
         SignOut: {
             /**
@@ -3314,6 +4394,27 @@ export interface components {
              * @default false
              */
             include_usage: boolean;
+        };
+        /**
+         * @description What passages say to a sentence.
+         * @enum {string}
+         */
+        SupportKind: "supported" | "weak" | "unsupported" | "not_a_claim";
+        /** @description Open questions about the same. */
+        Theme: {
+            /** @description The questions, the newest first. */
+            questions: components["schemas"]["Question"][];
+            /** @description Words that they share; empty where they share none. */
+            theme: string;
+        };
+        /** @description A question with the members' answers, the oldest first. */
+        ThreadView: {
+            answers: components["schemas"]["MemberAnswerView"][];
+            /** @description Whether the caller may answer. */
+            may_answer: boolean;
+            /** @description Whether the caller may make a document of an answer. */
+            may_keep: boolean;
+            question: components["schemas"]["QuestionView"];
         };
         /**
          * Format: int64
@@ -3409,6 +4510,38 @@ export interface components {
             /** @description Words and phrases by which a question about it is known; any of them, whole words, in any case. */
             words: string[];
         };
+        /** @description What is left of a document. */
+        Trace: {
+            /**
+             * Format: int64
+             * @description Since when it was here.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description When it went.
+             */
+            at: number;
+            /** @description Who did it; none: the box itself. */
+            by?: string | null;
+            /** @description Where it stood. */
+            collection: components["schemas"]["CollectionId"];
+            /** @description The member that gave it. */
+            contributor?: string | null;
+            /** @description Which. */
+            document: components["schemas"]["DocumentId"];
+            /** @description BLAKE3 of the file of its last version, in hexadecimal digits: who has the file can show that this was it. */
+            hash: string;
+            /** @description How it went. */
+            kind: components["schemas"]["TraceKind"];
+            /** @description Why, in their words. */
+            why: string;
+        };
+        /**
+         * @description How a document went.
+         * @enum {string}
+         */
+        TraceKind: "withdrawn" | "refused";
         /** @description A policy that is tried, and on what. */
         Trial: {
             /** @description The whole proposed policy. */
@@ -3426,6 +4559,50 @@ export interface components {
             before: string;
             /** @description Rules that applied then. */
             before_rules: string[];
+        };
+        /** @description What the library did not cover. */
+        Unanswered: {
+            /** @description How many questions to the assistant the library covered, by day; numbers only. */
+            coverage: components["schemas"]["CoverageDay"][];
+            /** @description Open questions by theme, the largest first. */
+            themes: components["schemas"]["Theme"][];
+        };
+        /**
+         * @description Where an upload stands.
+         * @enum {string}
+         */
+        UploadState: "arriving" | "queued" | "reading" | "done" | "refused";
+        /** @description A file was taken. */
+        UploadTaken: {
+            /** @description For `/api/library/uploads/{id}`. */
+            upload: string;
+        };
+        /** @description How far an upload is. */
+        UploadView: {
+            /** @description Files that are read before this one. */
+            ahead: number;
+            /**
+             * Format: int64
+             * @description When it began to arrive.
+             */
+            began: number;
+            document?: components["schemas"]["DocumentId"] | null;
+            /** @description Its name. */
+            id: string;
+            /** @description What the file is called. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Percent of what is to be done: of the file's bytes while it arrives, of all steps afterwards.
+             */
+            progress: number;
+            /** @description Why it was refused. */
+            reason?: string | null;
+            state: components["schemas"]["UploadState"];
+            /** @description Once it is done: whether a librarian looks at it first. */
+            waiting: boolean;
+            /** @description What could not be read of it. */
+            warnings: string[];
         };
         /** @description What a request cost. */
         Usage: {
@@ -3446,6 +4623,11 @@ export interface components {
              */
             total_tokens: number;
         };
+        /**
+         * @description For what a text is used.
+         * @enum {string}
+         */
+        Use: "search" | "grounding" | "training" | "federation" | "commons";
         /** @description Whether a proposal was accepted. */
         Verdict: {
             /**
@@ -3463,6 +4645,62 @@ export interface components {
         } | {
             /** @enum {string} */
             verdict: "sensed";
+        };
+        /** @description One version of a document, without its words. */
+        Version: {
+            /**
+             * Format: int64
+             * @description Since when.
+             */
+            at: number;
+            /** @description Who made it; none: the box itself. */
+            by?: string | null;
+            /** @description What its file was called; empty when there was none. */
+            file_name: string;
+            /** @description Whether the file itself is kept. */
+            has_original: boolean;
+            /**
+             * Format: int32
+             * @description Its number, from 1.
+             */
+            number: number;
+            /** @description Of a refused one: why, in the librarian's words. */
+            refusal?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["VersionState"];
+            /** @description What could not be read of it. */
+            warnings: string[];
+            /** @description Why, in their words. */
+            why: string;
+        };
+        /**
+         * @description Where a version stands.
+         * @enum {string}
+         */
+        VersionState: "accepted" | "waiting" | "refused";
+        /** @description A version as the history shows it. */
+        VersionView: components["schemas"]["Version"] & {
+            /** @description What the member that made it is called; for members only. */
+            by_name?: string | null;
+        };
+        /** @description A version that waits for a librarian. */
+        WaitingView: {
+            document: components["schemas"]["DocumentView"];
+            /**
+             * Format: int32
+             * @description Whether another version of the document is read meanwhile.
+             */
+            replaces?: number | null;
+            version: components["schemas"]["VersionView"];
+        };
+        /** @description Why something is withdrawn. */
+        Why: {
+            why: string;
+        };
+        /** @description What was withdrawn. */
+        Withdrawn: {
+            /** @description What is left of each document: that it was there. */
+            traces: components["schemas"]["Trace"][];
         };
         /** @description Words in a case. */
         Words: {
@@ -4999,6 +6237,1608 @@ export interface operations {
             };
             /** @description Nobody is signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shelves"];
+                };
+            };
+            /** @description The box is closed to guests for now */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no library on this box */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCollection"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collection"];
+                };
+            };
+            /** @description The name is taken, or something in it makes no sense */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only librarians */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCollection"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collection"];
+                };
+            };
+            /** @description The name is taken, or something in it makes no sense */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only librarians */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such collection */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Only of this collection */
+                collection?: string;
+                /** @description Only with these words in the title or the author's name */
+                contains?: string;
+                /** @description What `next` said; absent: from the beginning */
+                after?: number;
+                /** @description How many, at most 200; absent: 50 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentPage"];
+                };
+            };
+            /** @description A parameter is not what it should be */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    give: {
+        parameters: {
+            query: {
+                /** @description What the file is called */
+                name: string;
+                /** @description Where it is to stand; needed for a new document */
+                collection?: string;
+                /** @description Absent: what the file calls itself */
+                title?: string;
+                /** @description Absent: whom the file names */
+                author?: string;
+                /** @description How its author wants to be named */
+                attribution?: string;
+                /** @description Absent: the collection's */
+                licence?: string;
+                /** @description Absent: as it is recognized */
+                language?: string;
+                /** @description What it may be used for; with `level`; absent: as the collection says */
+                use?: string[];
+                /** @description How far it may go */
+                level?: string;
+                /** @description The document of which this is the next version */
+                document?: string;
+                /** @description Why there is a next version; needed for one */
+                why?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The file, at most 128 MiB */
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadTaken"];
+                };
+            };
+            /** @description A parameter is missing or makes no sense, or the file did not arrive whole */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not while suspended, or somebody else gave the document */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such collection or document, or it is not open to the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The file is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files wait already */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no space, or this box cannot read files */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: {
+                /** @description Which version; absent: the one that is searched and cited */
+                version?: number;
+                /** @description Where a passage begins */
+                from?: number;
+                /** @description Where it ends */
+                to?: number;
+                /** @description The part with this byte */
+                at?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentReading"];
+                };
+            };
+            /** @description A parameter is not what it should be */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such document or version, or it is not open to the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw: {
+        parameters: {
+            query: {
+                /** @description The reason */
+                why: string;
+            };
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trace"];
+                };
+            };
+            /** @description The reason is missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody else gave it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such document, or it is not open to the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DocumentEdit"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentView"];
+                };
+            };
+            /** @description Something in it makes no sense */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody else gave it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such document, or it is not open to the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    diff: {
+        parameters: {
+            query: {
+                /** @description The number of a version */
+                from: number;
+                /** @description The number of another one */
+                to: number;
+            };
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diff"];
+                };
+            };
+            /** @description A parameter is not what it should be */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such document or version, or it is not open to the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    original: {
+        parameters: {
+            query?: {
+                /** @description Which version; absent: the one that is searched and cited */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description There is no such document or version, it is not open to the caller, or its file is not kept */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Restore"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedView"];
+                };
+            };
+            /** @description The reason is missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody else gave it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such document or version, or it is not open to the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description That version is read already, or was never accepted */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionView"][];
+                };
+            };
+            /** @description There is no such document, or it is not open to the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A ZIP archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": number[];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only librarians */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mine"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Withdrawn"];
+                };
+            };
+            /** @description The reason is missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A ZIP archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": number[];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Only those that are `open`, `answered` or `closed` */
+                state?: string;
+                /** @description What `next` said; absent: from the newest */
+                after?: number;
+                /** @description How many, at most 200; absent: 50 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionPage"];
+                };
+            };
+            /** @description A parameter is not what it should be */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not while suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewQuestion"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionView"];
+                };
+            };
+            /** @description Empty, too long, or refused by a rule of the community */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not while suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The caller may not comment for now, or the policy keeps no questions */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many in an hour */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThreadView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not while suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such question */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody else asked it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such question */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    answer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAnswer"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThreadView"];
+                };
+            };
+            /** @description Empty, too long, or refused by a rule of the community */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not while suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such question */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The question is closed, or the caller may not comment for now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many in an hour */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw_answer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The question's number */
+                id: number;
+                /** @description The number of the answer */
+                reply: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody else gave it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The reason is missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody else asked it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such question */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is closed already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    keep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The question's number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepAnswer"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedView"];
+                };
+            };
+            /** @description The title is missing, or its giver does not want it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only librarians */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such question, answer or collection */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is a document already, or its giver does not want it to be one */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    desk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingView"][];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only librarians */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    settle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which document */
+                id: string;
+                /** @description Which version */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Review"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is refused without a reason */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only librarians */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such version */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Somebody has looked at it already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query: {
+                /** @description What is looked for, at most 500 characters */
+                q: string;
+                /** @description Only in these collections */
+                collection?: string[];
+                /** @description Only in these languages (BCP 47) */
+                language?: string[];
+                /** @description How many, at most 50, for guests 20; absent: 10 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Found"];
+                };
+            };
+            /** @description Nothing to look for, or too much */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    unanswered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unanswered"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Only librarians and stewards */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"][];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As it was called when it was taken */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The caller has no such upload */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    article: {
+        parameters: {
+            query?: {
+                /** @description The article's path in it; absent: its first page */
+                path?: string;
+                /** @description Where a passage begins, in bytes of the plain text */
+                from?: number;
+                /** @description Where it ends */
+                to?: number;
+                /** @description The part with this byte */
+                at?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Which archive */
+                zim: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArticleReading"];
+                };
+            };
+            /** @description A parameter is not what it should be */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such archive or article, or it is not open to the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too much at once */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

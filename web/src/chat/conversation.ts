@@ -9,6 +9,7 @@
 // there. Whoever holds the stream may move it (`running.ts`); nobody else.
 
 import type { ChatEvent } from '../api/chat'
+import { sourcesOf, withCites, withoutMarks } from './sources'
 import type { AnswerState, Conversation, Message } from './types'
 
 const TITLE_CHARS = 60
@@ -75,7 +76,7 @@ export function turns(conversation: Conversation): { role: 'user' | 'assistant';
       const open = !answer || answer.state === 'writing'
       if (open || answer.text !== '') kept.push({ role: 'user', content: message.text })
     } else if (message.text !== '' && message.state !== 'writing') {
-      kept.push({ role: 'assistant', content: message.text })
+      kept.push({ role: 'assistant', content: message.sources ? withoutMarks(message.text) : message.text })
     }
   }
   return kept
@@ -95,6 +96,14 @@ export function receive(answer: Message, event: ChatEvent, now: number, id: numb
     case 'replaced':
       answer.text = event.text
       answer.replaced = true
+      // What stands there now rests on no passage.
+      delete answer.sources
+      break
+    case 'passages':
+      answer.sources = sourcesOf(event)
+      break
+    case 'cites':
+      if (answer.sources) answer.sources = withCites(answer.sources, event)
       break
     case 'warning':
       answer.warnings = [...(answer.warnings ?? []), event.text]

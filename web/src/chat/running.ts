@@ -83,7 +83,7 @@ async function receiveAll(answer: Message, steps: ReturnType<typeof follow>, tur
     }
     rules.receive(answer, event.type === 'error' ? { ...event, code: codeOf(event.code, turns) } : event, Date.now(), id)
     if (run) show(run, event)
-    if (event.type === 'started' || Date.now() - keptAt > KEEP_EVERY_MS) {
+    if (event.type === 'started' || event.type === 'passages' || Date.now() - keptAt > KEEP_EVERY_MS) {
       keptAt = Date.now()
       void keep()
     }
@@ -92,7 +92,7 @@ async function receiveAll(answer: Message, steps: ReturnType<typeof follow>, tur
 
 /** The latest word counts: a place, a notice, or the answer itself. */
 function show(run: Run, event: ChatEvent): void {
-  if (event.type === 'started') return
+  if (event.type === 'started' || event.type === 'passages' || event.type === 'cites') return
   run.notice = event.type === 'notice' ? event.text : null
   run.wait = event.type === 'queued' && event.place > 0 ? { place: event.place, until: later(event.expected_s) } : null
 }

@@ -1,6 +1,7 @@
 // What a conversation is on this device. The wire has its own types (`api/`).
 
 import type { Point } from '../api/chat'
+import type { Sources } from './sources'
 
 export type Role = 'user' | 'assistant'
 
@@ -31,6 +32,8 @@ export interface Message {
   replaced?: boolean
   /** What to keep in mind with it, in the box's words. */
   warnings?: string[]
+  /** What the library has on the question, and what of it the answer cites. */
+  sources?: Sources
   /** The ledger entry that says how it came about. */
   audit?: number
 }

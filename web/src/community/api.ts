@@ -65,7 +65,7 @@ export function whenSignedOut(call: () => void): void {
 /** A box that has not answered by then counts as away. */
 const ANSWER_TIMEOUT_MS = 20_000
 
-type Verb = 'GET' | 'POST' | 'PUT' | 'DELETE'
+type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** Asks the box. Throws `ApiFailure`. */
 export async function call<T>(method: Verb, path: string, body?: unknown, timeoutMs = ANSWER_TIMEOUT_MS): Promise<T> {

@@ -72,7 +72,10 @@ function partLines(policy: Policy, part: Part): string[] {
     case 'quotas':
       return quotaLines(policy.quotas)
     case 'keeping':
-      return policy.keeping.conversations ? [t('pol.keeps', { n: policy.keeping.conversation_days })] : [t('pol.keepsNot')]
+      return [
+        policy.keeping.conversations ? t('pol.keeps', { n: policy.keeping.conversation_days }) : t('pol.keepsNot'),
+        policy.keeping.question_days > 0 ? t('pol.keepsQuestions', { n: policy.keeping.question_days }) : t('pol.keepsNoQuestions'),
+      ]
     case 'sources':
       return policy.sources ? [policy.sources.length === 0 ? t('pol.noSources') : t('pol.sources', { list: listWords(policy.sources) })] : []
     case 'sharing':

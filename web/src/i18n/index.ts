@@ -1,13 +1,14 @@
 // Words in the member's language: one JSON a language and part, plural forms by Intl, nothing else. English comes with
 // the app (it is also what a language still lacking a word shows), the others are loaded when chosen. The words of the
-// community's pages are a part of their own, loaded with the first of those pages.
+// community's pages and those of the library's are parts of their own, loaded with the first of those pages.
 
 import { computed, ref } from 'vue'
 import { readItem, writeItem } from '../storage'
 import en from './app.en.json'
 import type communityEn from './community.en.json'
+import type libraryEn from './library.en.json'
 
-export type Key = keyof typeof en | keyof typeof communityEn
+export type Key = keyof typeof en | keyof typeof communityEn | keyof typeof libraryEn
 /** A sentence, or one for each plural form of the language (chosen by the parameter `n`). */
 type Entry = string | Partial<Record<Intl.LDMLPluralRule, string>>
 type Words = Partial<Record<Key, Entry>>
@@ -20,12 +21,20 @@ const LOADERS: Record<string, Loader> = {
   ar: () => import('./app.ar.json').then((found) => found.default),
 }
 
-/** A language that is not here shows the community's pages in English. */
-const COMMUNITY_LOADERS: Record<string, Loader> = {
-  en: () => import('./community.en.json').then((found) => found.default),
-  es: () => import('./community.es.json').then((found) => found.default),
-  ar: () => import('./community.ar.json').then((found) => found.default),
-}
+/** A language that is not here shows these pages in English. */
+const PARTS = {
+  community: {
+    en: () => import('./community.en.json').then((found) => found.default),
+    es: () => import('./community.es.json').then((found) => found.default),
+    ar: () => import('./community.ar.json').then((found) => found.default),
+  },
+  library: {
+    en: () => import('./library.en.json').then((found) => found.default),
+    es: () => import('./library.es.json').then((found) => found.default),
+    ar: () => import('./library.ar.json').then((found) => found.default),
+  },
+} satisfies Record<string, Record<string, Loader> & { en: Loader }>
+type Part = keyof typeof PARTS
 
 /** The languages, each by the name that its speakers give it. */
 export const LANGUAGES: readonly { code: string; name: string }[] = [
@@ -38,7 +47,7 @@ const RTL = new Set(['ar'])
 
 const words = ref<Words>(en)
 const english = ref<Words>(en)
-let communityIsLoaded = false
+const loaded = new Set<Part>()
 export const language = ref('en')
 export const direction = computed(() => (RTL.has(language.value) ? 'rtl' : 'ltr'))
 
@@ -85,19 +94,22 @@ export async function setLanguage(code: string): Promise<boolean> {
 }
 
 async function wordsOf(code: string): Promise<Words> {
-  const none: Loader = () => Promise.resolve({})
-  const community = communityIsLoaded ? (COMMUNITY_LOADERS[code] ?? none) : none
-  const [app, more] = await Promise.all([LOADERS[code]!(), community()])
-  return { ...app, ...more }
+  const parts = [...loaded].flatMap((part) => (PARTS[part] as Record<string, Loader>)[code] ?? [])
+  const [app, ...more] = await Promise.all([LOADERS[code]!(), ...parts.map((load) => load())])
+  return Object.assign({}, app, ...more) as Words
 }
 
-/** Loads the words of the community's pages: in English, which fills gaps, and in the language that is spoken. */
-export async function loadCommunityWords(): Promise<void> {
-  if (communityIsLoaded) return
-  english.value = { ...en, ...(await COMMUNITY_LOADERS.en!()) }
-  communityIsLoaded = true
+/** Loads a part's words: in English, which fills gaps, and in the language that is spoken. */
+async function loadPart(part: Part): Promise<void> {
+  if (loaded.has(part)) return
+  const words = await PARTS[part].en()
+  english.value = { ...english.value, ...words }
+  loaded.add(part)
   await setLanguage(language.value)
 }
+
+export const loadCommunityWords = (): Promise<void> => loadPart('community')
+export const loadLibraryWords = (): Promise<void> => loadPart('library')
 
 /** Fills `{name}` in a sentence; numbers are written as the language writes them. */
 export function fill(sentence: string, params: Record<string, string | number>, locale: string): string {
