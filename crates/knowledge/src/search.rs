@@ -41,6 +41,7 @@ use crate::embedder::{Embedder, Reranker};
 use crate::hit::{Hit, How, Results, Shelf};
 use crate::library::{Library, LibraryError};
 use crate::query::{MAX_HITS, Query};
+use crate::zim::near::Vectors;
 
 /// The tables of the index, the vectors and the log of changes. Comes after [`ROOM_LIBRARY`](crate::ROOM_LIBRARY), whose
 /// tables it watches.
@@ -58,6 +59,8 @@ const RERANKED: usize = 20;
 pub(crate) struct Search {
     looker: Arc<Looker>,
     shelves: Vec<Arc<dyn Shelf>>,
+    /// Vectors of what was found on them.
+    on_shelves: Arc<Vectors>,
     reranker: Option<Arc<dyn Reranker>>,
     /// Searches that go without it, since it was too slow.
     rest: Arc<AtomicU32>,
@@ -103,9 +106,15 @@ impl Library {
         let how = if vector.is_some() { How::WordsAndMeaning } else { How::Words };
         let (looker, asked) = (self.search.looker.clone(), query.clone());
         let most = if self.search.reranker.is_some() { limit.max(RERANKED) } else { limit };
+        let question = vector.as_ref().map(|question| question.vector.clone());
         let mut hits =
             self.read_rows(move |connection| looker.look(connection, &asked, vector.as_ref(), most)).await?;
-        hits.extend(shelved(query, shelves).await);
+        let mut shelved = shelved(query, shelves).await;
+        if let (Some(embedder), Some(question)) = (embedder, question) {
+            self.search.on_shelves.measure(embedder, &question, &mut shelved, until).await;
+            fuse::by_meaning_too(&mut shelved);
+        }
+        hits.extend(shelved);
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));
         if let Some(reranker) = &self.search.reranker {
             hits = rerank::rerank(reranker.as_ref(), &self.search.rest, &query.text, hits, until).await;

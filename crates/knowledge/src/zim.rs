@@ -25,6 +25,7 @@ mod error;
 mod header;
 mod index;
 mod language;
+pub(crate) mod near;
 mod read;
 mod shelf;
 mod source;

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use crate::hit::Hit;
+
 /// How much less the second place is worth than the first: little. Tuned on the first half of the judged questions.
 const SOFTNESS: f32 = 20.0;
 
@@ -26,6 +28,18 @@ pub(super) struct Found {
 /// What the passage at this place of a shelf's ranking (1 is the first) is worth.
 pub(super) fn shelf(rank: u32) -> f32 {
     BY_SHELF * worth(rank)
+}
+
+/// Passages from shelves, of which each counts by its place among words already, count by their nearness too, where that
+/// is known.
+pub(super) fn by_meaning_too(hits: &mut [Hit]) {
+    let mut near: Vec<(usize, f32)> =
+        hits.iter().enumerate().filter_map(|(at, hit)| Some((at, hit.nearness?))).collect();
+    near.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for (rank, (at, _)) in (1..).zip(near) {
+        hits[at].by_meaning = Some(rank);
+        hits[at].score += shelf(rank);
+    }
 }
 
 /// 1 at most, from both rankings together.

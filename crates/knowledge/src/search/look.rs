@@ -27,7 +27,7 @@ const LONGEST_QUESTION: usize = 4_000;
 #[derive(Debug, Clone)]
 pub(super) struct QuestionVector {
     embedder: String,
-    vector: Arc<[f32]>,
+    pub(super) vector: Arc<[f32]>,
 }
 
 /// What looks.
