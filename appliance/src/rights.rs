@@ -173,37 +173,58 @@ fn close_files(rights: Rights, places: &[&str]) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::net::UdpSocket;
+    use std::os::unix::net::UnixDatagram;
+    use std::process::Command;
+
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+
     use super::*;
 
-    #[test]
-    fn without_rights_no_file_no_network_and_no_program_can_be_reached() {
-        // Only this thread gives its rights up.
-        let outcome = std::thread::spawn(|| {
-            give_up(Rights::Nothing, &[]).map_err(|error| format!("{error:#}"))?;
-            let reached = [
-                ("a file", std::fs::read("/etc/hostname").is_ok()),
-                ("a folder", std::fs::read_dir("/").is_ok()),
-                ("the network", std::net::UdpSocket::bind("127.0.0.1:0").is_ok()),
-                ("a program", std::process::Command::new("/bin/true").status().is_ok()),
-            ];
-            Ok::<_, String>(reached)
+    /// What can be reached from a thread that gave its rights up: only that thread does.
+    fn reached(rights: Rights) -> Result<[(&'static str, bool); 8], String> {
+        let dir = tempfile::tempdir().unwrap();
+        let (own, new) = (dir.path().join("own"), dir.path().join("new"));
+        fs::write(&own, "words").unwrap();
+        let mut other = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(other.id().cast_signed());
+        let outcome = std::thread::spawn(move || {
+            give_up(rights, banyan_knowledge::extract::ocr_places()).map_err(|error| format!("{error:#}"))?;
+            Ok([
+                ("a file", fs::read(&own).is_ok()),
+                ("a folder", fs::read_dir("/etc").is_ok()),
+                ("a new file", fs::write(&new, "words").is_ok()),
+                ("a file's end", fs::remove_file(&own).is_ok()),
+                ("a socket", UnixDatagram::unbound().is_ok()),
+                ("the network", UdpSocket::bind("127.0.0.1:0").is_ok()),
+                ("another process", kill(pid, None).is_ok()),
+                ("a program", Command::new("/usr/bin/true").status().is_ok_and(|status| status.success())),
+            ])
         });
-        for (what, reached) in outcome.join().unwrap().unwrap() {
+        let reached = outcome.join().unwrap();
+        other.kill().unwrap();
+        other.wait().unwrap();
+        reached
+    }
+
+    #[test]
+    fn without_rights_no_file_no_network_no_process_and_no_program_can_be_reached() {
+        for (what, reached) in reached(Rights::Nothing).unwrap() {
             assert!(!reached, "{what} could be reached");
         }
     }
 
     #[test]
-    fn the_reader_of_pictures_starts_programs_and_reaches_no_network() {
-        // A kernel without Landlock refuses, which is right as well.
-        let outcome = std::thread::spawn(|| {
-            give_up(Rights::Pictures, banyan_knowledge::extract::ocr_places())
-                .map_err(|e| format!("{e:#}"))?;
-            let program = std::process::Command::new("/usr/bin/true").status().map_err(|e| e.to_string())?;
-            Ok::<_, String>((program.success(), std::net::UdpSocket::bind("127.0.0.1:0").is_ok()))
-        });
-        match outcome.join().unwrap() {
-            Ok(reached) => assert_eq!(reached, (true, false)),
+    fn the_reader_of_pictures_reaches_programs_and_nothing_else() {
+        match reached(Rights::Pictures) {
+            Ok(all) => {
+                for (what, reached) in all {
+                    assert_eq!(reached, what == "a program", "{what}");
+                }
+            }
+            // A kernel without Landlock: then pictures are not read.
             Err(refusal) => assert!(refusal.contains("no Landlock"), "{refusal}"),
         }
     }

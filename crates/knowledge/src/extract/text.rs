@@ -5,8 +5,15 @@ use super::encoding;
 use super::words::Words;
 use crate::BlockKind;
 
+/// A file of which one character in so many is a control character is data that begins like text.
+const CONTROLS: usize = 20;
+
 pub(super) fn read(bytes: &[u8], words: &mut Words<'_>) -> Result<(), ExtractError> {
     let text = encoding::decode(bytes, None, words);
+    let controls = text.chars().filter(|c| c.is_control() && !c.is_whitespace()).count();
+    if controls * CONTROLS > text.chars().count() {
+        return Err(words.broken("most of it is not text"));
+    }
     // Old text files are printed pages, with a form feed between.
     let paged = text.contains('\u{c}');
     for (number, page) in (1..).zip(text.split('\u{c}')) {
@@ -99,7 +106,19 @@ fn joined(lines: &[&str]) -> String {
 mod tests {
     use super::*;
     use crate::extract::Format;
-    use crate::extract::tests::blocks;
+    use crate::extract::tests::{blocks, extracted};
+
+    #[test]
+    fn data_that_begins_like_text_is_refused() {
+        let data = [&b"words ".repeat(10)[..], &[0, 1, 2, 3, 200].repeat(100)].concat();
+        let reason = extracted(Format::Text, &data).unwrap_err().to_string();
+        assert!(reason.contains("not text"), "{reason}");
+        // An old printer's marks are no harm.
+        assert_eq!(
+            blocks(Format::Text, b"bo\x08old words, and more of them after a mark \x0e for italics").len(),
+            1
+        );
+    }
 
     #[test]
     fn paragraphs_lists_and_layout_are_told_apart() {
