@@ -109,7 +109,8 @@ impl Library {
         let question = vector.as_ref().map(|question| question.vector.clone());
         let mut hits =
             self.read_rows(move |connection| looker.look(connection, &asked, vector.as_ref(), most)).await?;
-        let mut shelved = shelved(query, shelves).await;
+        let worth: Vec<f32> = hits.iter().map(|hit| hit.score).collect();
+        let mut shelved = shelved(query, shelves, &worth).await;
         if let (Some(embedder), Some(question)) = (embedder, question) {
             self.search.on_shelves.measure(embedder, &question, &mut shelved, until).await;
             fuse::by_meaning_too(&mut shelved);
@@ -143,13 +144,16 @@ impl Library {
 async fn shelved(
     query: &Query,
     shelves: Vec<tokio::task::JoinHandle<Result<Vec<Hit>, LibraryError>>>,
+    own: &[f32],
 ) -> Vec<Hit> {
     let mut all = Vec::new();
     for shelf in shelves {
         match shelf.await {
             Ok(Ok(hits)) => {
                 let asked_for = hits.into_iter().filter(|hit| hits::asked_for(query, hit));
-                all.extend((1..).zip(asked_for).map(|(rank, hit)| Hit { score: fuse::shelf(rank), ..hit }));
+                all.extend(
+                    (1..).zip(asked_for).map(|(rank, hit)| Hit { score: fuse::of_shelf(rank, own), ..hit }),
+                );
             }
             Ok(Err(error)) => tracing::warn!(%error, "an archive was not searched"),
             Err(error) => tracing::warn!(%error, "the search of an archive stopped; this is worth a report"),

@@ -112,13 +112,17 @@ impl Looker {
         let asked = fold::asked(&query.text, &memory.foldings());
         let mut reading = Reading::new(connection, &memory, words::TO_READ)?;
         let by_words = words::best(&mut reading, &memory, &eligible, &asked, RANKED)?;
-        let by_meaning = match (vector, &memory.near) {
-            (Some(vector), Some(near)) if near.name() == vector.embedder => {
-                near.nearest(connection, &memory, &eligible, &vector.vector, RANKED)?
+        let near = memory.near.as_ref().zip(vector).filter(|(near, vector)| near.name() == vector.embedder);
+        let by_meaning = match near {
+            Some((near, vector)) => {
+                Some(near.nearest(connection, &memory, &eligible, &vector.vector, RANKED)?)
             }
-            _ => Vec::new(),
+            None => None,
         };
-        let found = fuse::fuse(&by_words, &by_meaning);
+        let found = fuse::fuse(&by_words, by_meaning.as_deref(), |place| match near {
+            Some((near, vector)) => near.nearness(connection, &memory, place, &vector.vector),
+            None => Ok(None),
+        })?;
         let found = fuse::spread(found, most_of_a_document(most), |found| memory.document_of(found.place));
         let mut all: Vec<Hit> = Vec::with_capacity(most);
         let mut texts = HashSet::new();

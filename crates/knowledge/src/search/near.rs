@@ -190,6 +190,20 @@ impl Near {
         Ok(near)
     }
 
+    /// The cosine of a question and the passage at a place, if it has a vector.
+    pub(super) fn nearness(
+        &self,
+        connection: &Connection,
+        memory: &Memory,
+        place: u32,
+        question: &[f32],
+    ) -> rusqlite::Result<Option<f32>> {
+        match vector::unit(question).filter(|question| question.len() == self.dimensions) {
+            Some(question) => self.cosine(connection, memory, place, &question),
+            None => Ok(None),
+        }
+    }
+
     fn cosine(
         &self,
         connection: &Connection,
@@ -197,6 +211,9 @@ impl Near {
         place: u32,
         question: &[f32],
     ) -> rusqlite::Result<Option<f32>> {
+        if self.has.get(place as usize) != Some(&true) {
+            return Ok(None);
+        }
         if let Some((scale, dimensions)) = self.held_at(place as usize) {
             return Ok(Some(scale * vector::product(question, dimensions)));
         }
