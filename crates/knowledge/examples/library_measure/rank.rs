@@ -15,8 +15,11 @@ use crate::{Outcome, Question, lines, query};
 /// Nothing is judged by time here.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A question in which there is no word.
-const NO_WORDS: &str = "?";
+/// A question in which there is no word. Each has its own, since the library remembers the vectors of what was asked.
+fn no_words(number: usize) -> String {
+    let digit = |bit: usize| if number >> bit & 1 == 0 { '?' } else { '!' };
+    (0..usize::BITS as usize).map(digit).collect()
+}
 
 pub(crate) async fn rank(
     library: &Library,
@@ -29,13 +32,13 @@ pub(crate) async fn rank(
     let kept = Kept::open(kept, socket)?;
     let sources = sources(library)?;
     let mut out = BufWriter::new(File::create(out)?);
-    for Question { id, question } in &questions {
+    for (number, Question { id, question }) in questions.iter().enumerate() {
         let vector = kept.vectors(std::slice::from_ref(question)).await?.pop().ok_or("no vector")?;
         let given = Given(vector);
         let ranked = json!({
             "id": id,
             "words": found(library, &sources, question, None).await?,
-            "meaning": found(library, &sources, NO_WORDS, Some(&given)).await?,
+            "meaning": found(library, &sources, &no_words(number), Some(&given)).await?,
             "hybrid": found(library, &sources, question, Some(&given)).await?,
         });
         writeln!(out, "{ranked}")?;
