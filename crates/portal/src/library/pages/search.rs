@@ -55,8 +55,8 @@ async fn written(
     let looked_for = words::looked_for(q);
     let hits: Vec<Value> = found.hits.iter().map(|hit| row(visit, hit, &looked_for)).collect();
     // What was looked for becomes the question, so that nobody types it twice.
-    let ask =
-        form_urlencoded::Serializer::new(String::from("/library/questions?")).append_pair("text", q).finish();
+    let question = form_urlencoded::Serializer::new(String::new()).append_pair("text", q).finish();
+    let ask = format!("/library/questions?{question}");
     let values = context! { title => visit.language.fill("page.library.found", &[("q", q)]), searched => true, hits, ask, ..common };
     Ok((StatusCode::OK, values))
 }
