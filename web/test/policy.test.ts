@@ -22,7 +22,7 @@ const draft = (change: Partial<Draft>): Draft => ({
 
 describe('a policy in words', () => {
   it('says only what is set, and that nothing is kept', () => {
-    expect(policyWords(policy())).toEqual([{ part: 'keeping', lines: ['The box keeps no conversations.'] }])
+    expect(policyWords(policy())).toEqual([{ part: 'keeping', lines: ['The box keeps no conversations.', 'Questions to the members are kept for 90 days.'] }])
     expect(policyWords(policy({ closing: 'Peace!' }))[0]).toEqual({ part: 'closing', lines: ['Every answer ends with “Peace!”.'] })
   })
 
