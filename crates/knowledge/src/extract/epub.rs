@@ -82,7 +82,7 @@ fn chapters(source: impl Read, words: &mut Words<'_>) -> Result<Vec<String>, Ext
                     }
                     // Each page once, however often the spine names it: a small book must not become a large one.
                     "itemref" => {
-                        spine.extend(element.attribute("idref").filter(|id| named.insert(id.clone())))
+                        spine.extend(element.attribute("idref").filter(|id| named.insert(id.clone())));
                     }
                     _ => {}
                 }

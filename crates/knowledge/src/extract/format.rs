@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn what_is_in_a_file_counts_more_than_its_name() {
         let check = |head: &[u8], name: &str, format| {
-            assert_eq!(Format::sniff(head, name).unwrap(), format, "{name}")
+            assert_eq!(Format::sniff(head, name).unwrap(), format, "{name}");
         };
         check(b"%PDF-1.7\n", "letter.docx", Format::Pdf);
         check(b"\xff\xd8\xff\xe0\x00\x10JFIF", "letter.pdf", Format::Image);

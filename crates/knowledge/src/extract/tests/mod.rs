@@ -56,16 +56,16 @@ pub(super) fn pdf(pages: &[&str]) -> Vec<u8> {
     let mut places = Vec::new();
     for (number, object) in (1..).zip(&objects) {
         places.push(file.len());
-        write!(file, "{number} 0 obj\n{object}\nendobj\n").unwrap();
+        writeln!(file, "{number} 0 obj\n{object}\nendobj").unwrap();
     }
     let start = file.len();
-    write!(file, "xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1).unwrap();
+    writeln!(file, "xref\n0 {}\n0000000000 65535 f ", objects.len() + 1).unwrap();
     for place in places {
-        write!(file, "{place:010} 00000 n \n").unwrap();
+        writeln!(file, "{place:010} 00000 n ").unwrap();
     }
-    write!(
+    writeln!(
         file,
-        "trailer\n<</Size {}/Root 1 0 R/Info 4 0 R>>\nstartxref\n{start}\n%%EOF\n",
+        "trailer\n<</Size {}/Root 1 0 R/Info 4 0 R>>\nstartxref\n{start}\n%%EOF",
         objects.len() + 1
     )
     .unwrap();
