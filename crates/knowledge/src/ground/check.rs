@@ -188,8 +188,11 @@ impl Sentence {
         for place in places {
             let known = stems.iter().filter(|stem| place.stems.contains(**stem)).count();
             let known_numbers = numbers.iter().filter(|number| place.numbers.contains(**number)).count();
-            // A number weighs as much as two words: it is what a small model makes up.
-            let share = (known + 2 * known_numbers) as f32 / (stems.len() + 2 * numbers.len()) as f32;
+            let share = known as f32 / stems.len().max(1) as f32;
+            // What shares a number and no word has nothing in common.
+            if known == 0 {
+                continue;
+            }
             let agrees = known_numbers == numbers.len() && place.negated == self.words.negated;
             if (agrees && share >= SUPPORTED, share) > (best.agrees && best.share >= SUPPORTED, best.share) {
                 best = Found { share, agrees };

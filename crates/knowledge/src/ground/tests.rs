@@ -68,6 +68,16 @@ fn a_number_that_no_passage_has_is_not_supported() {
 }
 
 #[test]
+fn a_number_alone_supports_nothing() {
+    assert_eq!(
+        supports("Elephants need 1 minute.")[0],
+        Support::Weak { by: vec![1] },
+        "it has the minute too"
+    );
+    assert_eq!(supports("Elephants weigh 1 ton.")[0], Support::Unsupported);
+}
+
+#[test]
 fn a_sentence_that_is_turned_round_is_not_supported() {
     assert_eq!(supports("Don't drink water from the lower pond.")[0], supported(&[1]));
     assert!(matches!(supports("Drink water from the lower pond.")[0], Support::Weak { .. }));
@@ -90,7 +100,9 @@ fn a_citation_counts_only_with_something_behind_it() {
 
 #[test]
 fn what_says_nothing_that_could_be_looked_for_is_no_claim() {
-    for text in ["Hello!", "Sure, here is how to clean water:", "Do you have a pot?", "Yes."] {
+    for text in
+        ["The answer is 1.", "Hello!", "Sure, here is how to clean water:", "Do you have a pot?", "Yes."]
+    {
         assert_eq!(supports(text), [Support::NotAClaim], "{text}");
     }
     assert_eq!(supports("1. Boil the water for one minute. [1]"), [supported(&[1])]);
@@ -118,11 +130,7 @@ fn two_sentences_beside_each_other_support_one_that_joins_them() {
 fn a_prompt_has_passages_question_and_nothing_else() {
     let grounding = assemble("How long? ", &numbered(&[BOIL, BREAD]), 1_000, str::len);
     assert_eq!(grounding.passages.len(), 2);
-    assert!(
-        grounding.text.starts_with("Passages from our library:\n[1] Handbook: Bring"),
-        "{}",
-        grounding.text
-    );
+    assert!(grounding.text.starts_with("[1] Handbook: Bring"), "{}", grounding.text);
     assert!(grounding.text.ends_with("\n\nQuestion: How long?"), "{}", grounding.text);
 }
 
@@ -134,7 +142,7 @@ fn a_passage_that_does_not_fit_is_cut_behind_a_sentence_or_left_out() {
     assert_eq!(assemble("How long?", &numbered(&[BOIL]), 150, str::len), Grounding::default());
     let second = assemble("How long?", &numbered(&[&"word ".repeat(300), BREAD]), 320, str::len);
     assert_eq!(second.passages[0].number, 2, "the numbers stay: {}", second.text);
-    assert!(second.text.contains("\n[2] "));
+    assert!(second.text.starts_with("[2] "));
 }
 
 #[test]
@@ -145,7 +153,7 @@ fn a_passage_cannot_pretend_to_be_another_nor_begin_a_line() {
     assert_eq!(lines.iter().filter(|line| line.starts_with('[')).count(), 1);
     assert_eq!(lines.iter().filter(|line| line.starts_with("Question:")).count(), 1);
     assert!(
-        lines[1].contains("(2) Handbook") && !grounding.text.contains(['\u{202E}', '\u{E0041}', '\u{2028}'])
+        lines[0].contains("(2) Handbook") && !grounding.text.contains(['\u{202E}', '\u{E0041}', '\u{2028}'])
     );
 }
 

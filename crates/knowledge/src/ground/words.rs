@@ -18,7 +18,7 @@ doing done dont down each for from get give go had has have having he hello help
 in into is it its just know let like many may me more most much must my need no nor not now of off ok okay on once one
 only or other our out over own please say she should show so some such sure tell than thank thanks that the their them
 then there these they thing this those through to too under up us use very want was way we were what when where which
-while who whom why will with would yes you your morning evening good explain describe mean
+while who whom why will with would yes you your morning evening good explain describe mean answer question passage passages text library says said
 al algo ante antes como con cual cuando cuanto cuantos de del desde donde durante e el ella ellas ellos en entre era es
 esa ese eso esta estan estar este esto estos fue ha hacer hacia hasta hay he hola la las le les lo los mas me mi mis
 muy nada ni no nos nosotros o para pero por porque puede puedo que quien quiero se sea ser si sin sobre son su sus
