@@ -86,14 +86,14 @@ impl Index {
     pub(super) fn grown(&self) -> Grown {
         self.read(|connection| {
             let sql = "SELECT titles_done, articles, words, words_done FROM about";
-            Ok(connection.query_row(sql, [], |row| {
+            connection.query_row(sql, [], |row| {
                 Ok(Grown {
                     titles: row.get(0)?,
                     articles: row.get(1)?,
                     words: row.get(2)?,
                     done: row.get(3)?,
                 })
-            })?)
+            })
         })
         .unwrap_or_default()
         .unwrap_or_default()

@@ -97,14 +97,21 @@ impl Passage {
 
     fn count(&self, token: &str, prefix: bool) -> usize {
         let start = self.tokens.partition_point(|other| &**other < token);
-        let same = |other: &&Box<str>| if prefix { other.starts_with(token) } else { &***other == token };
-        self.tokens[start..].iter().take_while(same).count()
+        let same = |other: &&str| if prefix { other.starts_with(token) } else { *other == token };
+        self.tokens[start..].iter().map(AsRef::as_ref).take_while(same).count()
     }
 }
 
 /// The articles that were read last, of all archives.
 #[derive(Debug, Default)]
-pub(super) struct Lately(Mutex<(VecDeque<((String, u32), Arc<Read>)>, usize)>);
+pub(super) struct Lately(Mutex<Kept>);
+
+/// The newest at the end.
+#[derive(Debug, Default)]
+struct Kept {
+    articles: VecDeque<(String, u32, Arc<Read>)>,
+    bytes: usize,
+}
 
 impl Lately {
     /// The article of this entry, read by `read` if it was not lately.
@@ -114,30 +121,33 @@ impl Lately {
         index: u32,
         read: impl FnOnce() -> Result<Read, ZimError>,
     ) -> Result<Arc<Read>, ZimError> {
-        {
-            let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let place = lately.0.iter().position(|((of, entry), _)| of == zim && *entry == index);
-            if let Some(found) = place.and_then(|place| lately.0.remove(place)) {
-                let article = found.1.clone();
-                lately.0.push_back(found);
-                return Ok(article);
-            }
+        if let Some(article) = self.known(zim, index) {
+            return Ok(article);
         }
         let article = Arc::new(read()?);
-        let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lately.1 += article.bytes();
-        lately.0.push_back(((zim.to_owned(), index), article.clone()));
-        while lately.1 > KEPT {
-            let Some((_, oldest)) = lately.0.pop_front() else { break };
-            lately.1 = lately.1.saturating_sub(oldest.bytes());
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.bytes += article.bytes();
+        kept.articles.push_back((zim.to_owned(), index, article.clone()));
+        while kept.bytes > KEPT {
+            let Some((_, _, oldest)) = kept.articles.pop_front() else { break };
+            kept.bytes = kept.bytes.saturating_sub(oldest.bytes());
         }
         Ok(article)
     }
 
+    fn known(&self, zim: &str, index: u32) -> Option<Arc<Read>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = kept.articles.iter().position(|(of, entry, _)| of == zim && *entry == index)?;
+        let found = kept.articles.remove(place)?;
+        let article = found.2.clone();
+        kept.articles.push_back(found);
+        Some(article)
+    }
+
     /// Forgets those of one archive.
     pub(super) fn forget(&self, zim: &str) {
-        let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lately.0.retain(|((of, _), _)| of != zim);
-        lately.1 = lately.0.iter().map(|(_, article)| article.bytes()).sum();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.articles.retain(|(of, _, _)| of != zim);
+        kept.bytes = kept.articles.iter().map(|(_, _, article)| article.bytes()).sum();
     }
 }
