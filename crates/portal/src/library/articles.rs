@@ -16,7 +16,7 @@ use crate::Portal;
 use crate::community::{Named, Refused};
 
 /// An article of an archive, or the part of it that is asked for; its words only.
-#[utoipa::path(get, path = "/api/library/zim/{zim}/article", tag = "library",
+#[utoipa::path(get, path = "/api/library/zim/{zim}/article", tag = "library", operation_id = "library_article",
     params(
         ("zim" = String, Path, description = "Which archive"),
         ("path" = Option<String>, Query, description = "The article's path in it; absent: its first page"),

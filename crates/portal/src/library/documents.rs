@@ -19,7 +19,7 @@ use crate::community::{Named, Refused, Sent, now};
 pub(super) const LISTED: u32 = 50;
 
 /// Documents that the caller may read, by title; of what waits for a librarian only one's own.
-#[utoipa::path(get, path = "/api/library/documents", tag = "library",
+#[utoipa::path(get, path = "/api/library/documents", tag = "library", operation_id = "library_documents",
     params(
         ("collection" = Option<String>, Query, description = "Only of this collection"),
         ("contains" = Option<String>, Query, description = "Only with these words in the title or the author's name"),
@@ -65,7 +65,7 @@ pub(super) async fn page(
 ///
 /// With `from` and `to`, bytes of the plain text as search gives them, it is the part where that passage stands, and the
 /// passage is marked.
-#[utoipa::path(get, path = "/api/library/documents/{id}", tag = "library",
+#[utoipa::path(get, path = "/api/library/documents/{id}", tag = "library", operation_id = "library_document",
     params(
         ("id" = String, Path, description = "Which"),
         ("version" = Option<u32>, Query, description = "Which version; absent: the one that is searched and cited"),
@@ -119,7 +119,7 @@ pub(super) async fn reading(
 
 /// Change what is known of a document: its giver or a librarian. What it may be used for holds from this moment on; only
 /// its giver widens it.
-#[utoipa::path(patch, path = "/api/library/documents/{id}", tag = "library", request_body = DocumentEdit,
+#[utoipa::path(patch, path = "/api/library/documents/{id}", tag = "library", operation_id = "library_edit_document", request_body = DocumentEdit,
     params(("id" = String, Path, description = "Which")),
     responses(
         (status = 200, body = DocumentView),
@@ -148,7 +148,7 @@ pub(crate) async fn edit(
 
 /// Withdraw a document: its giver, also while suspended, or a librarian. Text, index, vectors and file go at once; that it
 /// was there, and why it went, stays.
-#[utoipa::path(delete, path = "/api/library/documents/{id}", tag = "library",
+#[utoipa::path(delete, path = "/api/library/documents/{id}", tag = "library", operation_id = "library_withdraw_document",
     params(
         ("id" = String, Path, description = "Which"),
         ("why" = String, Query, description = "The reason"),

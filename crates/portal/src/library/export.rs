@@ -11,7 +11,7 @@ use crate::community::Refused;
 use crate::download::{Pieces, download};
 
 /// Everything in open formats: text, every version, the files as they came, what is known of each, what was withdrawn.
-#[utoipa::path(get, path = "/api/library/export", tag = "library", responses(
+#[utoipa::path(get, path = "/api/library/export", tag = "library", operation_id = "library_export", responses(
     (status = 200, description = "A ZIP archive", content_type = "application/zip", body = Vec<u8>),
     (status = 401, description = "Nobody is signed in", body = ErrorBody),
     (status = 403, description = "Only librarians", body = ErrorBody),

@@ -21,7 +21,7 @@ use crate::community::{Named, Refused, Sent, now};
 const AROUND: usize = 2;
 
 /// The versions of a document, the newest first. What waits or was refused, only its giver and librarians see.
-#[utoipa::path(get, path = "/api/library/documents/{id}/versions", tag = "library",
+#[utoipa::path(get, path = "/api/library/documents/{id}/versions", tag = "library", operation_id = "library_versions",
     params(("id" = String, Path, description = "Which")),
     responses(
         (status = 200, body = Vec<VersionView>),
@@ -40,7 +40,7 @@ pub(crate) async fn versions(
 }
 
 /// What changed from one version to another. Of what stayed, only what stands next to a change.
-#[utoipa::path(get, path = "/api/library/documents/{id}/diff", tag = "library",
+#[utoipa::path(get, path = "/api/library/documents/{id}/diff", tag = "library", operation_id = "library_diff",
     params(
         ("id" = String, Path, description = "Which"),
         ("from" = u32, Query, description = "The number of a version"),
@@ -93,7 +93,7 @@ pub(super) fn shortened(changes: Vec<Change>) -> Vec<DiffPart> {
 }
 
 /// Make an earlier version the one that is read, as a new version: its giver or a librarian.
-#[utoipa::path(post, path = "/api/library/documents/{id}/restore", tag = "library", request_body = Restore,
+#[utoipa::path(post, path = "/api/library/documents/{id}/restore", tag = "library", operation_id = "library_restore", request_body = Restore,
     params(("id" = String, Path, description = "Which")),
     responses(
         (status = 200, body = AddedView),
@@ -123,7 +123,7 @@ impl From<Added> for AddedView {
 
 /// The file of a version as it came, to be kept, never to be shown: what a member uploaded does not run in another
 /// member's browser.
-#[utoipa::path(get, path = "/api/library/documents/{id}/original", tag = "library",
+#[utoipa::path(get, path = "/api/library/documents/{id}/original", tag = "library", operation_id = "library_original",
     params(
         ("id" = String, Path, description = "Which"),
         ("version" = Option<u32>, Query, description = "Which version; absent: the one that is searched and cited"),

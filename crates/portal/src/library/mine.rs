@@ -14,7 +14,7 @@ use crate::Portal;
 use crate::community::{Refused, Sent, now};
 
 /// All that the caller gave, in whatever state, and what is left of what went.
-#[utoipa::path(get, path = "/api/library/mine", tag = "library", responses(
+#[utoipa::path(get, path = "/api/library/mine", tag = "library", operation_id = "library_mine", responses(
     (status = 200, body = Mine),
     (status = 401, description = "Nobody is signed in", body = ErrorBody),
 ))]
@@ -27,7 +27,7 @@ pub(crate) async fn list(State(portal): State<Portal>, patron: Patron) -> Result
 }
 
 /// All that the caller gave, in open formats: text, every version, the files as they came.
-#[utoipa::path(get, path = "/api/library/mine/export", tag = "library", responses(
+#[utoipa::path(get, path = "/api/library/mine/export", tag = "library", operation_id = "library_export_mine", responses(
     (status = 200, description = "A ZIP archive", content_type = "application/zip", body = Vec<u8>),
     (status = 401, description = "Nobody is signed in", body = ErrorBody),
 ))]
@@ -37,7 +37,7 @@ pub(crate) async fn export(patron: Patron) -> Result<Response, Refused> {
 }
 
 /// Withdraw all that the caller gave, at once.
-#[utoipa::path(delete, path = "/api/library/mine", tag = "library", request_body = Why, responses(
+#[utoipa::path(delete, path = "/api/library/mine", tag = "library", operation_id = "library_withdraw_mine", request_body = Why, responses(
     (status = 200, body = Withdrawn),
     (status = 400, description = "The reason is missing", body = ErrorBody),
     (status = 401, description = "Nobody is signed in", body = ErrorBody),

@@ -30,7 +30,7 @@ const LISTED: u32 = 50;
 const DAYS: u32 = 30;
 
 /// Questions to the members, the newest first.
-#[utoipa::path(get, path = "/api/library/questions", tag = "library",
+#[utoipa::path(get, path = "/api/library/questions", tag = "library", operation_id = "library_questions",
     params(
         ("state" = Option<String>, Query, description = "Only those that are `open`, `answered` or `closed`"),
         ("after" = Option<u32>, Query, description = "What `next` said; absent: from the newest"),
@@ -78,7 +78,7 @@ fn view(views: &Views, question: Question) -> QuestionView {
 }
 
 /// Ask the members.
-#[utoipa::path(post, path = "/api/library/questions", tag = "library", request_body = NewQuestion, responses(
+#[utoipa::path(post, path = "/api/library/questions", tag = "library", operation_id = "library_ask_members", request_body = NewQuestion, responses(
     (status = 201, body = QuestionView),
     (status = 400, description = "Empty, too long, or refused by a rule of the community", body = ErrorBody),
     (status = 401, description = "Nobody is signed in", body = ErrorBody),
@@ -128,7 +128,7 @@ fn unruled() -> Refused {
 }
 
 /// A question with its answers.
-#[utoipa::path(get, path = "/api/library/questions/{id}", tag = "library",
+#[utoipa::path(get, path = "/api/library/questions/{id}", tag = "library", operation_id = "library_question",
     params(("id" = i64, Path, description = "Its number")),
     responses(
         (status = 200, body = ThreadView),
@@ -172,7 +172,7 @@ async fn thread_view(
 }
 
 /// Answer a question.
-#[utoipa::path(post, path = "/api/library/questions/{id}/answers", tag = "library", request_body = NewAnswer,
+#[utoipa::path(post, path = "/api/library/questions/{id}/answers", tag = "library", operation_id = "library_answer_question", request_body = NewAnswer,
     params(("id" = i64, Path, description = "Its number")),
     responses(
         (status = 201, body = ThreadView),
@@ -207,7 +207,7 @@ pub(super) async fn answered(
 }
 
 /// Close a question: whoever asked it, or a librarian.
-#[utoipa::path(post, path = "/api/library/questions/{id}/close", tag = "library", request_body = Why,
+#[utoipa::path(post, path = "/api/library/questions/{id}/close", tag = "library", operation_id = "library_close_question", request_body = Why,
     params(("id" = i64, Path, description = "Its number")),
     responses(
         (status = 204, description = "Done"),
@@ -228,7 +228,7 @@ pub(crate) async fn close(
 }
 
 /// Take a question back, with its answers, for good: whoever asked it, also while suspended, or a librarian.
-#[utoipa::path(delete, path = "/api/library/questions/{id}", tag = "library",
+#[utoipa::path(delete, path = "/api/library/questions/{id}", tag = "library", operation_id = "library_withdraw_question",
     params(("id" = i64, Path, description = "Its number")),
     responses(
         (status = 204, description = "Done"),
@@ -243,7 +243,7 @@ pub(crate) async fn withdraw(patron: Patron, Named(id): Named<i64>) -> Result<St
 }
 
 /// Take an answer back; a document that was made of it goes with it. Whoever gave it, also while suspended, or a librarian.
-#[utoipa::path(delete, path = "/api/library/questions/{id}/answers/{reply}", tag = "library",
+#[utoipa::path(delete, path = "/api/library/questions/{id}/answers/{reply}", tag = "library", operation_id = "library_withdraw_answer",
     params(
         ("id" = i64, Path, description = "The question's number"),
         ("reply" = i64, Path, description = "The number of the answer"),
@@ -265,7 +265,7 @@ pub(crate) async fn withdraw_answer(
 }
 
 /// Make a document of an answer, under the name of the member who gave it.
-#[utoipa::path(post, path = "/api/library/questions/{id}/document", tag = "library", request_body = KeepAnswer,
+#[utoipa::path(post, path = "/api/library/questions/{id}/document", tag = "library", operation_id = "library_keep_answer", request_body = KeepAnswer,
     params(("id" = i64, Path, description = "The question's number")),
     responses(
         (status = 201, body = AddedView),
@@ -293,7 +293,7 @@ pub(crate) async fn keep(
 }
 
 /// What members asked and nobody answered, by theme, and how much of what is asked the library covers.
-#[utoipa::path(get, path = "/api/library/unanswered", tag = "library", responses(
+#[utoipa::path(get, path = "/api/library/unanswered", tag = "library", operation_id = "library_unanswered", responses(
     (status = 200, body = Unanswered),
     (status = 401, description = "Nobody is signed in", body = ErrorBody),
     (status = 403, description = "Only librarians and stewards", body = ErrorBody),

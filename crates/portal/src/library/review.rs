@@ -13,7 +13,7 @@ use crate::Portal;
 use crate::community::{Refused, Sent, now};
 
 /// What waits for a librarian, the oldest first.
-#[utoipa::path(get, path = "/api/library/review", tag = "library", responses(
+#[utoipa::path(get, path = "/api/library/review", tag = "library", operation_id = "library_review", responses(
     (status = 200, body = Vec<WaitingView>),
     (status = 401, description = "Nobody is signed in", body = ErrorBody),
     (status = 403, description = "Only librarians", body = ErrorBody),
@@ -33,7 +33,7 @@ pub(crate) async fn desk(
 }
 
 /// Let a version be read, or refuse it and say why.
-#[utoipa::path(post, path = "/api/library/review/{id}/{version}", tag = "library", request_body = Review,
+#[utoipa::path(post, path = "/api/library/review/{id}/{version}", tag = "library", operation_id = "library_settle_review", request_body = Review,
     params(
         ("id" = String, Path, description = "Which document"),
         ("version" = u32, Path, description = "Which version"),

@@ -29,7 +29,7 @@ const GUESTS_HITS: usize = 20;
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Find passages that the caller may read, the best first.
-#[utoipa::path(get, path = "/api/library/search", tag = "library",
+#[utoipa::path(get, path = "/api/library/search", tag = "library", operation_id = "library_search",
     params(
         ("q" = String, Query, description = "What is looked for, at most 500 characters"),
         ("collection" = Option<Vec<String>>, Query, description = "Only in these collections"),

@@ -15,7 +15,7 @@ use crate::Portal;
 use crate::community::{Named, Refused, Sent, now};
 
 /// The collections and archives that the caller may read, and what else the caller may do here. Answers everybody.
-#[utoipa::path(get, path = "/api/library/collections", tag = "library", responses(
+#[utoipa::path(get, path = "/api/library/collections", tag = "library", operation_id = "library_collections", responses(
     (status = 200, body = Shelves),
     (status = 401, description = "The box is closed to guests for now", body = ErrorBody),
     (status = 503, description = "There is no library on this box", body = ErrorBody),
@@ -83,7 +83,7 @@ fn archive(archive: ZimArchive) -> Archive {
 }
 
 /// Make a collection.
-#[utoipa::path(post, path = "/api/library/collections", tag = "library", request_body = NewCollection, responses(
+#[utoipa::path(post, path = "/api/library/collections", tag = "library", operation_id = "library_make_collection", request_body = NewCollection, responses(
     (status = 201, body = Collection),
     (status = 400, description = "The name is taken, or something in it makes no sense", body = ErrorBody),
     (status = 401, description = "Nobody is signed in", body = ErrorBody),
@@ -99,7 +99,7 @@ pub(crate) async fn make(
 }
 
 /// Change a collection. Documents keep the consent that they were given with; the audience holds for all at once.
-#[utoipa::path(patch, path = "/api/library/collections/{id}", tag = "library", request_body = NewCollection,
+#[utoipa::path(patch, path = "/api/library/collections/{id}", tag = "library", operation_id = "library_change_collection", request_body = NewCollection,
     params(("id" = String, Path, description = "Which")),
     responses(
         (status = 200, body = Collection),

@@ -59,7 +59,7 @@ struct Offer {
 
 /// Give a file to the library; its bytes are the body. When this answers the file has arrived; whether it became a
 /// document, `/api/library/uploads/{upload}` says.
-#[utoipa::path(post, path = "/api/library/documents", tag = "library",
+#[utoipa::path(post, path = "/api/library/documents", tag = "library", operation_id = "library_give",
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file, at most 128 MiB"),
     params(
         ("name" = String, Query, description = "What the file is called"),
@@ -212,7 +212,7 @@ async fn reason(error: LibraryError, library: &Library, reader: Reader) -> Strin
 }
 
 /// How one's uploads are doing, the newest first; kept for a day, or until the box starts anew.
-#[utoipa::path(get, path = "/api/library/uploads", tag = "library", responses(
+#[utoipa::path(get, path = "/api/library/uploads", tag = "library", operation_id = "library_uploads", responses(
     (status = 200, body = Vec<UploadView>),
     (status = 401, description = "Nobody is signed in", body = ErrorBody),
 ))]
@@ -224,7 +224,7 @@ pub(crate) async fn list(
 }
 
 /// How one of them is doing.
-#[utoipa::path(get, path = "/api/library/uploads/{id}", tag = "library",
+#[utoipa::path(get, path = "/api/library/uploads/{id}", tag = "library", operation_id = "library_upload",
     params(("id" = String, Path, description = "As it was called when it was taken")),
     responses(
         (status = 200, body = UploadView),
