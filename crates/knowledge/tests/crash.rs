@@ -16,7 +16,10 @@ use banyan_store::{Store, StoreKey};
 
 const FOLDER: &str = "BANYAN_TEST_LIBRARY";
 const ROUND: &str = "BANYAN_TEST_ROUND";
-const ROUNDS: usize = 16;
+/// The first few are killed at any moment, the others in the middle of a withdrawal, a little later each time.
+const ROUNDS: usize = 40;
+const ANY_MOMENT: usize = 10;
+const LATER: Duration = Duration::from_micros(300);
 
 fn open(folder: &Path) -> Library {
     let store = Store::open(folder, &StoreKey::from_bytes([42; 32]), &banyan_knowledge::rooms()).unwrap();
@@ -159,13 +162,27 @@ fn originals(library: &Library) -> (i64, usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_process_leaves_every_document_whole_or_gone_whole() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut said, mut between) = (Said::default(), 0);
+    let (mut said, mut between) = (Said::default(), BTreeSet::new());
     for round in 0..ROUNDS {
         let mut child = start(dir.path(), round);
         let output = BufReader::new(child.stdout.take().unwrap());
-        let reader = std::thread::spawn(move || output.lines().map_while(Result::ok).collect::<Vec<_>>());
-        // From before the tables are there to many documents later.
-        std::thread::sleep(Duration::from_millis([30, 170, 260, 390, 555, 810][round % 6]));
+        let (began, withdrawals) = std::sync::mpsc::channel();
+        let reader = std::thread::spawn(move || {
+            let lines = output.lines().map_while(Result::ok).inspect(|line| {
+                if line.starts_with("withdrawing") {
+                    let _ = began.send(());
+                }
+            });
+            lines.collect::<Vec<_>>()
+        });
+        match round.checked_sub(ANY_MOMENT) {
+            // From before the tables are there to many documents later.
+            None => std::thread::sleep(Duration::from_millis([30, 170, 260, 390, 555][round % 5])),
+            Some(number) => {
+                (0..2 + round % 3).for_each(|_| withdrawals.recv().unwrap());
+                std::thread::sleep(LATER * u32::try_from(number).unwrap());
+            }
+        }
         // SIGKILL: no handler, no clean-up.
         child.kill().unwrap();
         child.wait().unwrap();
@@ -186,7 +203,9 @@ async fn a_killed_process_leaves_every_document_whole_or_gone_whole() {
             let one = (id.clone(), word.clone());
             assert!(!(said.withdrew.contains(&one) && here), "{id} was withdrawn and is here");
             assert!(said.withdrawing.contains(&one) || here, "{id} was added and is not here");
-            between += usize::from(said.withdrawing.contains(&one) && !said.withdrew.contains(&one) && !here);
+            if said.withdrawing.contains(&one) && !said.withdrew.contains(&one) && !here {
+                between.insert(one);
+            }
         }
         for (what, count) in orphans(&library) {
             assert_eq!(count, 0, "round {round}: {what}");
@@ -198,7 +217,7 @@ async fn a_killed_process_leaves_every_document_whole_or_gone_whole() {
             "files that no version names, or the other way round"
         );
     }
-    let (added, withdrew) = (said.added.len(), said.withdrew.len());
+    let (added, withdrew, between) = (said.added.len(), said.withdrew.len(), between.len());
     println!(
         "{ROUNDS} kills: {added} added, {withdrew} withdrawn, {between} more gone whole before it was said"
     );
