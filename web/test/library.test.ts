@@ -11,6 +11,9 @@ import type { Block, Shelf, Upload } from '../src/library/api'
 import { grouped, pieces } from '../src/library/marks'
 import { findEarlier, offer, onTheirWay, putAway, sendAgain, type Door } from '../src/library/uploads'
 import { allows, consentWords, standing } from '../src/library/words'
+import { visit } from '../src/route'
+import DeskView from '../src/views/library/DeskView.vue'
+import ShelfView from '../src/views/library/ShelfView.vue'
 import { answering, me, view, type Asked } from './community'
 
 beforeAll(async () => {
@@ -231,6 +234,73 @@ describe('looking', () => {
     stub({ 'library/search?q=x&limit=20': [429, 'too_often'] })
     mount(SearchBox, { modelValue: 'x' })
     await vi.waitFor(() => expect(find('form-error')!.textContent).toContain('too often'))
+  })
+})
+
+describe('the review desk', () => {
+  const waiting = {
+    document: { id: 'd-1', title: 'Meeting in May', collection: 'k-1', collection_name: 'Minutes' },
+    version: { number: 2, at: 0, by: 'm-1', by_name: 'Baraka', why: 'It was July.', state: 'waiting', file_name: 'may.md', has_original: true, warnings: [] },
+    replaces: 1,
+  }
+  const librarian = me({ member: { id: 'm-0000000001', name: 'Amina', roles: ['librarian'], permissions: ['ask', 'read', 'keep_library'] } })
+
+  it('accepts with one tap, and refuses only with a reason', async () => {
+    setMe(librarian)
+    const asked = stub({ 'library/review': [waiting], 'POST library/review/d-1/2': null })
+    mount(DeskView)
+    await vi.waitFor(() => expect(find('waiting')).not.toBeNull())
+    find<HTMLButtonElement>('desk-refuse')!.click()
+    await nextTick()
+    expect(find<HTMLButtonElement>('desk-refuse-send')!.disabled).toBe(true)
+    const why = find<HTMLInputElement>('desk-why')!
+    why.value = ' It is about June. '
+    why.dispatchEvent(new Event('input'))
+    await nextTick()
+    why.closest('form')!.dispatchEvent(new Event('submit'))
+    await vi.waitFor(() => expect(asked.at(-1)?.path).toBe('library/review'))
+    expect(asked.find(({ method }) => method === 'POST')?.body).toEqual({ accept: false, why: 'It is about June.' })
+    await vi.waitFor(() => expect(find<HTMLButtonElement>('desk-accept')!.disabled).toBe(false))
+    find<HTMLButtonElement>('desk-accept')!.click()
+    await vi.waitFor(() => expect(asked.filter(({ method }) => method === 'POST')).toHaveLength(2))
+    expect(asked.filter(({ method }) => method === 'POST')[1]?.body).toEqual({ accept: true, why: '' })
+  })
+
+  it('is closed to others, who are not even asked for', () => {
+    const asked = stub({})
+    mount(DeskView)
+    expect(find('desk-page')!.textContent).toContain('Librarians look at what members give')
+    expect(asked).toEqual([])
+  })
+})
+
+describe('a new collection', () => {
+  it('is made with what was agreed to, and nothing else', async () => {
+    setMe(me({ member: { id: 'm-0000000001', name: 'Amina', roles: ['librarian'], permissions: ['ask', 'read', 'keep_library'] } }))
+    const asked = stub({
+      'GET library/collections': { collections: [], archives: [], may_offer: true, may_keep: true, max_upload_bytes: 1, endings: [] },
+      'POST library/collections': shelf(),
+    })
+    visit('shelf')
+    mount(ShelfView)
+    await vi.waitFor(() => expect(find('shelf-name')).not.toBeNull())
+    for (const [name, value] of [['shelf-name', ' Minutes '], ['shelf-licence', 'CC-BY-4.0']] as const) {
+      const field = find<HTMLInputElement>(name)!
+      field.value = value
+      field.dispatchEvent(new Event('input'))
+    }
+    await nextTick()
+    find('shelf-save')!.closest('form')!.dispatchEvent(new Event('submit'))
+    await vi.waitFor(() => expect(asked.find(({ method }) => method === 'POST')).toBeDefined())
+    expect(asked.find(({ method }) => method === 'POST')!.body).toEqual({
+      name: 'Minutes',
+      about: '',
+      audience: 'members',
+      consent: { uses: ['search', 'grounding'], level: 'local_only' },
+      licence: 'CC-BY-4.0',
+      language: null,
+      review: true,
+    })
   })
 })
 

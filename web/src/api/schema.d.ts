@@ -486,10 +486,10 @@ export interface paths {
             cookie?: never;
         };
         /** The collections and archives that the caller may read, and what else the caller may do here. Answers everybody. */
-        get: operations["list"];
+        get: operations["library_collections"];
         put?: never;
         /** Make a collection. */
-        post: operations["make"];
+        post: operations["library_make_collection"];
         delete?: never;
         options?: never;
         head?: never;
@@ -510,7 +510,7 @@ export interface paths {
         options?: never;
         head?: never;
         /** Change a collection. Documents keep the consent that they were given with; the audience holds for all at once. */
-        patch: operations["change"];
+        patch: operations["library_change_collection"];
         trace?: never;
     };
     "/api/library/documents": {
@@ -521,13 +521,13 @@ export interface paths {
             cookie?: never;
         };
         /** Documents that the caller may read, by title; of what waits for a librarian only one's own. */
-        get: operations["list"];
+        get: operations["library_documents"];
         put?: never;
         /**
          * Give a file to the library; its bytes are the body. When this answers the file has arrived; whether it became a
          *     document, `/api/library/uploads/{upload}` says.
          */
-        post: operations["give"];
+        post: operations["library_give"];
         delete?: never;
         options?: never;
         head?: never;
@@ -546,21 +546,21 @@ export interface paths {
          * @description With `from` and `to`, bytes of the plain text as search gives them, it is the part where that passage stands, and the
          *     passage is marked.
          */
-        get: operations["read"];
+        get: operations["library_document"];
         put?: never;
         post?: never;
         /**
          * Withdraw a document: its giver, also while suspended, or a librarian. Text, index, vectors and file go at once; that it
          *     was there, and why it went, stays.
          */
-        delete: operations["withdraw"];
+        delete: operations["library_withdraw_document"];
         options?: never;
         head?: never;
         /**
          * Change what is known of a document: its giver or a librarian. What it may be used for holds from this moment on; only
          *     its giver widens it.
          */
-        patch: operations["edit"];
+        patch: operations["library_edit_document"];
         trace?: never;
     };
     "/api/library/documents/{id}/diff": {
@@ -571,7 +571,7 @@ export interface paths {
             cookie?: never;
         };
         /** What changed from one version to another. Of what stayed, only what stands next to a change. */
-        get: operations["diff"];
+        get: operations["library_diff"];
         put?: never;
         post?: never;
         delete?: never;
@@ -591,7 +591,7 @@ export interface paths {
          * The file of a version as it came, to be kept, never to be shown: what a member uploaded does not run in another
          *     member's browser.
          */
-        get: operations["original"];
+        get: operations["library_original"];
         put?: never;
         post?: never;
         delete?: never;
@@ -610,7 +610,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Make an earlier version the one that is read, as a new version: its giver or a librarian. */
-        post: operations["restore"];
+        post: operations["library_restore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -625,7 +625,7 @@ export interface paths {
             cookie?: never;
         };
         /** The versions of a document, the newest first. What waits or was refused, only its giver and librarians see. */
-        get: operations["versions"];
+        get: operations["library_versions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -642,7 +642,7 @@ export interface paths {
             cookie?: never;
         };
         /** Everything in open formats: text, every version, the files as they came, what is known of each, what was withdrawn. */
-        get: operations["export"];
+        get: operations["library_export"];
         put?: never;
         post?: never;
         delete?: never;
@@ -659,11 +659,11 @@ export interface paths {
             cookie?: never;
         };
         /** All that the caller gave, in whatever state, and what is left of what went. */
-        get: operations["list"];
+        get: operations["library_mine"];
         put?: never;
         post?: never;
         /** Withdraw all that the caller gave, at once. */
-        delete: operations["withdraw"];
+        delete: operations["library_withdraw_mine"];
         options?: never;
         head?: never;
         patch?: never;
@@ -677,7 +677,7 @@ export interface paths {
             cookie?: never;
         };
         /** All that the caller gave, in open formats: text, every version, the files as they came. */
-        get: operations["export"];
+        get: operations["library_export_mine"];
         put?: never;
         post?: never;
         delete?: never;
@@ -694,10 +694,10 @@ export interface paths {
             cookie?: never;
         };
         /** Questions to the members, the newest first. */
-        get: operations["list"];
+        get: operations["library_questions"];
         put?: never;
         /** Ask the members. */
-        post: operations["ask"];
+        post: operations["library_ask_members"];
         delete?: never;
         options?: never;
         head?: never;
@@ -712,11 +712,11 @@ export interface paths {
             cookie?: never;
         };
         /** A question with its answers. */
-        get: operations["show"];
+        get: operations["library_question"];
         put?: never;
         post?: never;
         /** Take a question back, with its answers, for good: whoever asked it, also while suspended, or a librarian. */
-        delete: operations["withdraw"];
+        delete: operations["library_withdraw_question"];
         options?: never;
         head?: never;
         patch?: never;
@@ -732,7 +732,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Answer a question. */
-        post: operations["answer"];
+        post: operations["library_answer_question"];
         delete?: never;
         options?: never;
         head?: never;
@@ -750,7 +750,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Take an answer back; a document that was made of it goes with it. Whoever gave it, also while suspended, or a librarian. */
-        delete: operations["withdraw_answer"];
+        delete: operations["library_withdraw_answer"];
         options?: never;
         head?: never;
         patch?: never;
@@ -766,7 +766,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Close a question: whoever asked it, or a librarian. */
-        post: operations["close"];
+        post: operations["library_close_question"];
         delete?: never;
         options?: never;
         head?: never;
@@ -783,7 +783,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Make a document of an answer, under the name of the member who gave it. */
-        post: operations["keep"];
+        post: operations["library_keep_answer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -798,7 +798,7 @@ export interface paths {
             cookie?: never;
         };
         /** What waits for a librarian, the oldest first. */
-        get: operations["desk"];
+        get: operations["library_review"];
         put?: never;
         post?: never;
         delete?: never;
@@ -817,7 +817,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Let a version be read, or refuse it and say why. */
-        post: operations["settle"];
+        post: operations["library_settle_review"];
         delete?: never;
         options?: never;
         head?: never;
@@ -832,7 +832,7 @@ export interface paths {
             cookie?: never;
         };
         /** Find passages that the caller may read, the best first. */
-        get: operations["search"];
+        get: operations["library_search"];
         put?: never;
         post?: never;
         delete?: never;
@@ -849,7 +849,7 @@ export interface paths {
             cookie?: never;
         };
         /** What members asked and nobody answered, by theme, and how much of what is asked the library covers. */
-        get: operations["unanswered"];
+        get: operations["library_unanswered"];
         put?: never;
         post?: never;
         delete?: never;
@@ -866,7 +866,7 @@ export interface paths {
             cookie?: never;
         };
         /** How one's uploads are doing, the newest first; kept for a day, or until the box starts anew. */
-        get: operations["list"];
+        get: operations["library_uploads"];
         put?: never;
         post?: never;
         delete?: never;
@@ -883,7 +883,7 @@ export interface paths {
             cookie?: never;
         };
         /** How one of them is doing. */
-        get: operations["show"];
+        get: operations["library_upload"];
         put?: never;
         post?: never;
         delete?: never;
@@ -900,7 +900,7 @@ export interface paths {
             cookie?: never;
         };
         /** An article of an archive, or the part of it that is asked for; its words only. */
-        get: operations["article"];
+        get: operations["library_article"];
         put?: never;
         post?: never;
         delete?: never;
@@ -6246,7 +6246,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    library_collections: {
         parameters: {
             query?: never;
             header?: never;
@@ -6283,7 +6283,7 @@ export interface operations {
             };
         };
     };
-    make: {
+    library_make_collection: {
         parameters: {
             query?: never;
             header?: never;
@@ -6333,7 +6333,7 @@ export interface operations {
             };
         };
     };
-    change: {
+    library_change_collection: {
         parameters: {
             query?: never;
             header?: never;
@@ -6395,7 +6395,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    library_documents: {
         parameters: {
             query?: {
                 /** @description Only of this collection */
@@ -6432,7 +6432,7 @@ export interface operations {
             };
         };
     };
-    give: {
+    library_give: {
         parameters: {
             query: {
                 /** @description What the file is called */
@@ -6542,7 +6542,7 @@ export interface operations {
             };
         };
     };
-    read: {
+    library_document: {
         parameters: {
             query?: {
                 /** @description Which version; absent: the one that is searched and cited */
@@ -6600,7 +6600,7 @@ export interface operations {
             };
         };
     };
-    withdraw: {
+    library_withdraw_document: {
         parameters: {
             query: {
                 /** @description The reason */
@@ -6661,7 +6661,7 @@ export interface operations {
             };
         };
     };
-    edit: {
+    library_edit_document: {
         parameters: {
             query?: never;
             header?: never;
@@ -6723,7 +6723,7 @@ export interface operations {
             };
         };
     };
-    diff: {
+    library_diff: {
         parameters: {
             query: {
                 /** @description The number of a version */
@@ -6768,7 +6768,7 @@ export interface operations {
             };
         };
     };
-    original: {
+    library_original: {
         parameters: {
             query?: {
                 /** @description Which version; absent: the one that is searched and cited */
@@ -6803,7 +6803,7 @@ export interface operations {
             };
         };
     };
-    restore: {
+    library_restore: {
         parameters: {
             query?: never;
             header?: never;
@@ -6874,7 +6874,7 @@ export interface operations {
             };
         };
     };
-    versions: {
+    library_versions: {
         parameters: {
             query?: never;
             header?: never;
@@ -6905,7 +6905,7 @@ export interface operations {
             };
         };
     };
-    export: {
+    library_export: {
         parameters: {
             query?: never;
             header?: never;
@@ -6943,7 +6943,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    library_mine: {
         parameters: {
             query?: never;
             header?: never;
@@ -6971,7 +6971,7 @@ export interface operations {
             };
         };
     };
-    withdraw: {
+    library_withdraw_mine: {
         parameters: {
             query?: never;
             header?: never;
@@ -7012,7 +7012,7 @@ export interface operations {
             };
         };
     };
-    export: {
+    library_export_mine: {
         parameters: {
             query?: never;
             header?: never;
@@ -7041,7 +7041,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    library_questions: {
         parameters: {
             query?: {
                 /** @description Only those that are `open`, `answered` or `closed` */
@@ -7094,7 +7094,7 @@ export interface operations {
             };
         };
     };
-    ask: {
+    library_ask_members: {
         parameters: {
             query?: never;
             header?: never;
@@ -7162,7 +7162,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    library_question: {
         parameters: {
             query?: never;
             header?: never;
@@ -7211,7 +7211,7 @@ export interface operations {
             };
         };
     };
-    withdraw: {
+    library_withdraw_question: {
         parameters: {
             query?: never;
             header?: never;
@@ -7259,7 +7259,7 @@ export interface operations {
             };
         };
     };
-    answer: {
+    library_answer_question: {
         parameters: {
             query?: never;
             header?: never;
@@ -7339,7 +7339,7 @@ export interface operations {
             };
         };
     };
-    withdraw_answer: {
+    library_withdraw_answer: {
         parameters: {
             query?: never;
             header?: never;
@@ -7389,7 +7389,7 @@ export interface operations {
             };
         };
     };
-    close: {
+    library_close_question: {
         parameters: {
             query?: never;
             header?: never;
@@ -7459,7 +7459,7 @@ export interface operations {
             };
         };
     };
-    keep: {
+    library_keep_answer: {
         parameters: {
             query?: never;
             header?: never;
@@ -7530,7 +7530,7 @@ export interface operations {
             };
         };
     };
-    desk: {
+    library_review: {
         parameters: {
             query?: never;
             header?: never;
@@ -7567,7 +7567,7 @@ export interface operations {
             };
         };
     };
-    settle: {
+    library_settle_review: {
         parameters: {
             query?: never;
             header?: never;
@@ -7639,7 +7639,7 @@ export interface operations {
             };
         };
     };
-    search: {
+    library_search: {
         parameters: {
             query: {
                 /** @description What is looked for, at most 500 characters */
@@ -7685,7 +7685,7 @@ export interface operations {
             };
         };
     };
-    unanswered: {
+    library_unanswered: {
         parameters: {
             query?: never;
             header?: never;
@@ -7722,7 +7722,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    library_uploads: {
         parameters: {
             query?: never;
             header?: never;
@@ -7750,7 +7750,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    library_upload: {
         parameters: {
             query?: never;
             header?: never;
@@ -7790,7 +7790,7 @@ export interface operations {
             };
         };
     };
-    article: {
+    library_article: {
         parameters: {
             query?: {
                 /** @description The article's path in it; absent: its first page */
