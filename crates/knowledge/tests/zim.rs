@@ -83,7 +83,8 @@ fn an_archive_of_five_thousand_articles_is_searched_and_cited_within_a_minute() 
     assert!(articles >= 5000, "{articles}");
     // With the page to begin with.
     assert_eq!((ready.state, ready.articles), (ZimState::Ready, articles + 1));
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    // A minute; of an archive that is larger than `make.py` makes it by itself, for each five thousand.
+    assert!(took < Duration::from_secs(60 * articles / 5000), "{took:?}");
 
     let questions = about["questions"].as_array().unwrap();
     let (mut found, mut slowest) = (0, Duration::ZERO);

@@ -10,7 +10,7 @@ use crate::running_box::RunningBox;
 use crate::setup::{Node, Ready};
 use crate::shell::{capture, cargo, root, run, target_dir};
 use crate::steps::Steps;
-use crate::{packs, python, setup, web};
+use crate::{cache, packs, python, setup, web};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -60,7 +60,8 @@ fn suites(steps: &mut Steps, wanted: &dyn Fn(Suite) -> bool) -> Result<()> {
     let banyan = steps.need("Rust build", || build(wanted(Suite::Rust)))?;
     let models = steps.need("Model packs for the tests", || packs::for_tests(&banyan, &ready))?;
     if wanted(Suite::Rust) {
-        steps.attempt("Rust tests", || rust_tests(&ready, &models));
+        let archives = steps.need("ZIM archives by libzim", zim_archives)?;
+        steps.attempt("Rust tests", || rust_tests(&ready, &models, &archives));
         steps.attempt("Examples in the documentation", || {
             run(cargo().args(["test", "--workspace", "--locked", "--doc"]))
         });
@@ -110,7 +111,7 @@ fn build(with_tests: bool) -> Result<PathBuf> {
     Ok(target_dir().join("debug/banyan"))
 }
 
-fn rust_tests(ready: &Ready, models: &Path) -> Result<()> {
+fn rust_tests(ready: &Ready, models: &Path, archives: &Path) -> Result<()> {
     let mut command = cargo();
     if has_nextest() {
         command.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
@@ -120,9 +121,28 @@ fn rust_tests(ready: &Ready, models: &Path) -> Result<()> {
     command
         .env("BANYAN_ORT_LIB", &ready.ort_lib)
         .env("BANYAN_TEST_PACKS", models)
+        .env("BANYAN_TEST_ZIM", archives)
         .env("BANYAN_TEST_GGUF", &ready.chat_model)
         .env("BANYAN_TEST_ENCODER", &ready.embedding_model);
     run(&mut command)
+}
+
+/// Archives for the tests of the reader, made once for each version of the script.
+fn zim_archives() -> Result<PathBuf> {
+    let tests = root().join("tests/data/zim");
+    let (python, make) = (python::venv(&tests)?, tests.join("make.py"));
+    let folder = cache::dir()?.join("zim");
+    let (stamp, hash) = (folder.join("made"), cache::sha256_of_file(&make)?);
+    if !cache::is_stamped(&stamp, &hash) {
+        fs::create_dir_all(&folder)?;
+        for (name, more) in
+            [("villages.zim", &["--xapian"][..]), ("plain.zim", &["--articles", "300", "--plain"])]
+        {
+            run(Command::new(&python).arg(&make).arg(folder.join(name)).args(more))?;
+        }
+        cache::write_stamp(&stamp, &hash)?;
+    }
+    Ok(folder)
 }
 
 fn has_nextest() -> bool {
