@@ -90,7 +90,7 @@ pub fn check(
             Support::Supported { by } => cited.extend(by.iter().copied()),
             // What the model named itself counts when there is something in it.
             Support::Weak { by } => {
-                cited.extend(by.iter().copied().filter(|number| sentence.names.contains(number)))
+                cited.extend(by.iter().copied().filter(|number| sentence.names.contains(number)));
             }
             Support::Unsupported | Support::NotAClaim => {}
         }

@@ -48,9 +48,9 @@ impl Citations {
         for one in piece.chars() {
             if self.held.is_empty() {
                 if one == '[' {
-                    self.held.push(one)
+                    self.held.push(one);
                 } else {
-                    text.push(one)
+                    text.push(one);
                 }
                 continue;
             }
@@ -67,7 +67,7 @@ impl Citations {
                     }
                 }
                 '0'..='9' | ',' | ' ' | '-' | '–' | ';' if self.held.len() < MAX_MARKER => {
-                    self.held.push(one)
+                    self.held.push(one);
                 }
                 '[' => {
                     text.push_str(&self.held);
