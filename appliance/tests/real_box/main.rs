@@ -5,6 +5,7 @@
 )]
 
 mod answers;
+mod grounding;
 mod library;
 mod store;
 mod supervision;
