@@ -29,8 +29,8 @@ pub(super) fn blocks(part: &Part, cited: Option<(usize, usize)>) -> String {
         // Whatever could fail here is writing into memory.
         let _ = write!(out, "<{} id=\"b{}\" dir=\"auto\">", tag.name(), block.number);
         match tag {
-            Tag::Row => cells(&block.text, marked, &mut anchored, &mut out),
-            _ => words(&block.text, marked, &mut anchored, &mut out),
+            Tag::Row => cells(&block.text, marked.as_ref(), &mut anchored, &mut out),
+            _ => words(&block.text, marked.as_ref(), &mut anchored, &mut out),
         }
         let _ = writeln!(out, "</{}>", tag.name());
     }
@@ -103,23 +103,23 @@ fn close(around: Option<&str>, out: &mut String) {
 /// What stands between the cells of a row.
 const CELL: &str = " | ";
 
-fn cells(text: &str, marked: Option<Range<usize>>, anchored: &mut bool, out: &mut String) {
+fn cells(text: &str, marked: Option<&Range<usize>>, anchored: &mut bool, out: &mut String) {
     let mut start = 0;
     for cell in text.split(CELL) {
-        let within = marked.as_ref().and_then(|range| {
+        let within = marked.and_then(|range| {
             let from = range.start.saturating_sub(start).min(cell.len());
             let to = range.end.saturating_sub(start).min(cell.len());
             (from < to).then_some(from..to)
         });
         out.push_str("<td>");
-        words(cell, within, anchored, out);
+        words(cell, within.as_ref(), anchored, out);
         out.push_str("</td>");
         start += cell.len() + CELL.len();
     }
 }
 
-fn words(text: &str, marked: Option<Range<usize>>, anchored: &mut bool, out: &mut String) {
-    let Some(Range { start, end }) = marked else { return plain(text, out) };
+fn words(text: &str, marked: Option<&Range<usize>>, anchored: &mut bool, out: &mut String) {
+    let Some(&Range { start, end }) = marked else { return plain(text, out) };
     plain(text.get(..start).unwrap_or_default(), out);
     out.push_str(if *anchored { "<mark>" } else { "<mark id=\"cited\">" });
     *anchored = true;
