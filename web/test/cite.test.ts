@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { ChatEvent } from '../src/api/chat'
 import { chatEvent } from '../src/api/chat'
 import * as rules from '../src/chat/conversation'
-import { alsoFound, excerpt, shown, unsupported, withoutMarks, type Passage, type Sources } from '../src/chat/sources'
+import { alsoFound, excerpt, headingBelow, shown, unsupported, withoutMarks, type Passage, type Sources } from '../src/chat/sources'
 import type { Message } from '../src/chat/types'
 import { hashOfLink, parsePlace, pathOf } from '../src/library/place'
 import { cite, markSentences } from '../src/markdown/cite'
@@ -190,6 +190,12 @@ describe('what an answer rests on', () => {
 })
 
 describe('a card', () => {
+  it.each([
+    ['The essentials: D', 'The essentials: D › Drinking water', 'Drinking water'],
+    ['Water', 'Water', ''],
+    ['Water', 'Boiling › Pots', 'Boiling › Pots'],
+  ])('of %s under %j says %j', (title, heading, words) => expect(headingBelow(title, heading)).toBe(words))
+
   it.each([
     ['The well is deep. Grease the bearing every four weeks. Keep it shut.', 'How often is the bearing greased?', '… Grease the bearing'],
     ['Grease the bearing. The well is deep.', 'Bearings?', 'Grease the bearing'],

@@ -65,3 +65,9 @@ export function excerpt(text: string, question: string): string {
   }
   return best.start > 0 ? `… ${text.slice(best.start).trimStart()}` : text
 }
+
+/** The headings above a passage without the first, where that is the title that stands before them anyway. */
+export function headingBelow(title: string, heading: string): string {
+  const [first, ...rest] = heading.split(' › ')
+  return first === title ? rest.join(' › ') : heading
+}
