@@ -9,8 +9,11 @@ use banyan_store::rusqlite::{self, Connection, OptionalExtension as _, params};
 use super::fold::{self, Folding};
 use super::memory::Memory;
 
-/// Bytes of decoded postings that are kept.
-const KEPT: usize = 48 << 20;
+/// Bytes of decoded postings that are kept: all words that people ask with in a library of some hundred thousand passages.
+const KEPT: usize = 96 << 20;
+
+/// Words whose counts are kept; some ten megabytes.
+const MOST_KNOWN: usize = 100_000;
 
 /// Bytes of one posting.
 const POSTING: usize = size_of::<u32>() + size_of::<u16>();
@@ -143,7 +146,7 @@ impl Terms {
             let kept = postings.places.iter().zip(&postings.often).filter(|(place, _)| there(**place));
             let (places, often) = kept.map(|(place, often)| (*place, *often)).unzip();
             *postings = Postings { places, often };
-            self.bytes -= (before - postings.places.len()) * POSTING;
+            self.bytes = self.bytes.saturating_sub((before - postings.places.len()) * POSTING);
         }
     }
 
@@ -168,30 +171,33 @@ impl Terms {
         (known.count, known.of, known.used) = (count, of, self.clock);
     }
 
-    fn keep(&mut self, term: &str, postings: &Arc<Postings>) {
-        self.clock += 1;
-        let known = self.known.entry(term.to_owned()).or_default();
-        known.used = self.clock;
-        if known.postings.is_none() {
-            self.bytes += cost(term, postings);
+    fn keep(&mut self, term: &str, postings: &Arc<Postings>, of: usize) {
+        if self.known.len() > MOST_KNOWN {
+            self.clear();
+        }
+        self.keep_count(term, postings.places.len(), of);
+        if let Some(known) = self.known.get_mut(term).filter(|known| known.postings.is_none()) {
             known.postings = Some(postings.clone());
+            self.bytes += cost(postings);
         }
         while self.bytes > KEPT {
             self.drop_oldest();
         }
     }
 
-    /// Lets go of the half that was asked for longest ago.
+    /// Lets go of the half that was asked for longest ago. The counts stay: taking one costs as much as reading.
     fn drop_oldest(&mut self) {
-        let mut used: Vec<u64> = self.known.values().map(|known| known.used).collect();
+        let decoded = self.known.values().filter(|known| known.postings.is_some());
+        let mut used: Vec<u64> = decoded.map(|known| known.used).collect();
         used.sort_unstable();
         let border = used.get(used.len() / 2).copied().unwrap_or(u64::MAX);
-        self.known.retain(|_, known| known.used > border);
-        self.bytes = self
-            .known
-            .iter()
-            .filter_map(|(term, known)| known.postings.as_ref().map(|postings| cost(term, postings)))
-            .sum();
+        for known in self.known.values_mut().filter(|known| known.used <= border) {
+            if let Some(postings) = known.postings.take() {
+                known.count = postings.places.len();
+            }
+        }
+        // Counted anew, since those that grew are counted generously.
+        self.bytes = self.known.values().filter_map(|known| known.postings.as_deref()).map(cost).sum();
     }
 
     /// A passage that came after all that are known.
@@ -207,9 +213,9 @@ impl Terms {
     }
 }
 
-fn cost(term: &str, postings: &Postings) -> usize {
-    // And what a map and its entries take.
-    term.len() + 128 + postings.places.len() * POSTING
+fn cost(postings: &Postings) -> usize {
+    // And what an entry takes by itself.
+    128 + postings.places.len() * POSTING
 }
 
 /// Reads postings, in one moment of the database.
@@ -303,7 +309,7 @@ impl<'r> Reading<'r> {
         }
         let postings = Arc::new(postings);
         if self.same {
-            self.terms().keep(token, &postings);
+            self.terms().keep(token, &postings, self.memory.alive());
         }
         Ok(Some(postings))
     }

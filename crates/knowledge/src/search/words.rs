@@ -24,8 +24,8 @@ const WEIGHTS: [f32; 3] = [1.0, 1.0, 1.0];
 /// In a library of more passages than this, words that more than a quarter of them have are common.
 const SMALL: usize = 5_000;
 
-/// Places of words that a search reads from the index where they are not decoded yet: about 20 ms.
-pub(super) const TO_READ: usize = 60_000;
+/// Places of words that a search reads from the index where they are not decoded yet: about 10 ms.
+pub(super) const TO_READ: usize = 30_000;
 
 /// The rarest word is read in any case, up to here.
 const FIRST_WORD: usize = 400_000;
