@@ -33,7 +33,7 @@ use crate::answer::{
 use crate::engines::Engines;
 use crate::moderation::{Effective, Verdict};
 use crate::pages::conversation::{Conversation, Speaker};
-use crate::queue::{Ask, Class, Member, Turns};
+use crate::queue::{Ask, Class, Member, Ticket, Turns};
 
 /// What was asked, as far as a page needs it to show the answer again.
 #[derive(Debug, Clone)]
@@ -119,17 +119,19 @@ impl Answers {
         let mut ticket = self.turns.enter(&ask)?;
         let kept = Answer::new(owners, asked);
         self.book.add(kept.clone());
+        if warn {
+            log.came_to(AnswerAction::Warned);
+        }
+        let searches = self.finder.is_some() && reader.is_some();
+        if !searches {
+            tell_standing(&kept, &mut ticket, warn);
+        }
         let (answers, answering) = (self.clone(), kept.clone());
         tokio::spawn(async move {
             // It keeps its place in the queue meanwhile.
             let grounds = answers.look_up(&answering, reader, &effective, &mut log).await;
-            answering.push(AnswerEvent::queued(ticket.standing()));
-            if ticket.declined() {
-                answering.push(AnswerEvent::Notice(Notice::NotUrgent));
-            }
-            if warn {
-                log.came_to(AnswerAction::Warned);
-                answering.push(AnswerEvent::Warning);
+            if searches {
+                tell_standing(&answering, &mut ticket, warn);
             }
             let Self { engines, records, patience, book, .. } = answers;
             let request = effective.prepare(request);
@@ -200,6 +202,17 @@ impl Answers {
     /// Stops all that are being written.
     pub(crate) fn stop_all(&self) {
         self.book.stop_all();
+    }
+}
+
+/// Where it stands in the queue, and what is to be known beside that.
+fn tell_standing(kept: &Answer, ticket: &mut Ticket, warn: bool) {
+    kept.push(AnswerEvent::queued(ticket.standing()));
+    if ticket.declined() {
+        kept.push(AnswerEvent::Notice(Notice::NotUrgent));
+    }
+    if warn {
+        kept.push(AnswerEvent::Warning);
     }
 }
 

@@ -76,11 +76,19 @@ impl Finder {
             return Ok(None);
         };
         let covered = ground::covers(&query.text, &hits);
-        if let Err(error) = self.library.count_coverage(covered, now().0).await {
-            tracing::warn!(%error, "whether the library covered a question could not be counted");
-        }
+        self.count(covered);
         let numbered = (1..).zip(hits).map(|(number, hit)| Numbered { number, hit });
         Ok(Some(Grounds::new(self.clone(), reader, policy.clone(), numbered.collect(), covered)))
+    }
+
+    /// Counts it, in the background: nobody waits for the disk to see passages.
+    fn count(&self, covered: bool) {
+        let library = self.library.clone();
+        tokio::spawn(async move {
+            if let Err(error) = library.count_coverage(covered, now().0).await {
+                tracing::warn!(%error, "whether the library covered a question could not be counted");
+            }
+        });
     }
 
     async fn search(&self, query: &Query) -> Result<Option<Vec<Hit>>, String> {

@@ -105,7 +105,7 @@ impl Grounds {
         let passages: Vec<Numbered> = self.passages.iter().filter(read).cloned().collect();
         let cites = self.check(answer, &passages).await;
         let cited = passages.iter().filter(|passage| cites.cited.contains(&passage.number));
-        let sources: BTreeSet<String> = cited.map(|passage| source(passage)).collect();
+        let sources: BTreeSet<String> = cited.map(source).collect();
         Some((Rests::of(cites, answer, gone), sources.into_iter().collect()))
     }
 

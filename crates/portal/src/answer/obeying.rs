@@ -67,10 +67,6 @@ pub(crate) struct Obeying {
 
 impl Obeying {
     /// `engine`: the box's own, for rules that look for a meaning. `grounds`: what `steps` may rest on.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "each is a part of one answer, and they are put together in two places"
-    )]
     pub(crate) fn new(
         steps: impl Stream<Item = Step> + Send + 'static,
         effective: Arc<Effective>,

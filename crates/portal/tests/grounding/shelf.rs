@@ -57,10 +57,18 @@ impl Shelf {
         self.library.withdraw(document.clone(), "It is wrong.".into(), Hand::Box, 3).await.unwrap();
     }
 
-    /// Questions that were covered and that were not.
-    pub(crate) async fn coverage(&self) -> (u64, u64) {
-        let days = self.library.coverage(7, now().0).await.unwrap();
-        days.iter().fold((0, 0), |(covered, not), day| (covered + day.covered, not + day.not_covered))
+    /// Waits until so many questions are counted as covered and as not.
+    pub(crate) async fn is_counted(&self, covered: u64, not_covered: u64) {
+        let mut counted = (0, 0);
+        for _ in 0..100 {
+            let days = self.library.coverage(7, now().0).await.unwrap();
+            counted = days.iter().fold((0, 0), |(yes, no), day| (yes + day.covered, no + day.not_covered));
+            if counted == (covered, not_covered) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("counted {counted:?}");
     }
 
     /// The community decides that answers may rest on it.
