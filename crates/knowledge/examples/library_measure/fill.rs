@@ -39,7 +39,9 @@ pub(crate) async fn fill(
     let (real_s, real) = (seconds(began), passages - before);
     let kept = Kept::open(kept, socket)?;
     let began = Instant::now();
-    embed(library, &kept).await?;
+    if before == 0 {
+        embed(library, &kept).await?;
+    }
     let real_embed_s = seconds(began);
 
     let began = Instant::now();

@@ -51,6 +51,9 @@ pub(crate) struct Args {
     /// Measure with this program instead of building the one of this tree
     #[arg(long, value_name = "FILE")]
     banyan: Option<PathBuf>,
+    /// Measure with this build of crates/knowledge/examples/library_measure instead of making it
+    #[arg(long, value_name = "FILE")]
+    measure: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -79,7 +82,7 @@ impl Args {
 }
 
 pub(crate) fn command(args: &Args) -> Result<()> {
-    let scene = Scene::set(args.banyan.as_deref())?;
+    let scene = Scene::set(args.banyan.as_deref(), args.measure.as_deref())?;
     let mut report = Report::default();
     if args.wants(Part::Quality) {
         quality::measure(&scene, args.set, &mut report)?;

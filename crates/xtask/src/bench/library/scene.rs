@@ -25,6 +25,7 @@ pub(super) struct Scene {
     banyan: PathBuf,
     models: PathBuf,
     ready: Ready,
+    measure: PathBuf,
     python: PathBuf,
     /// The unpacked packages.
     pub(super) packages: PathBuf,
@@ -37,7 +38,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) fn set(given: Option<&Path>) -> Result<Scene> {
+    pub(super) fn set(given: Option<&Path>, measure: Option<&Path>) -> Result<Scene> {
         let ready = setup::for_run()?;
         let folder = target_dir().join("xtask/bench-library");
         fs::create_dir_all(&folder)?;
@@ -50,8 +51,14 @@ impl Scene {
                 (banyan, models)
             }
         };
-        say("The library's own program, optimized");
-        run(cargo().arg("build").args(MEASURE))?;
+        let measure = match measure {
+            Some(measure) => std::path::absolute(measure)?,
+            None => {
+                say("The library's own program, optimized");
+                run(cargo().arg("build").args(MEASURE))?;
+                target_dir().join("release/examples/library_measure")
+            }
+        };
         apt::ensure(&[apt::PYTHON, apt::VENV])?;
         let python = python::venv(&root().join("tests/library"))?;
         let packages = packages::ensure()?;
@@ -62,6 +69,7 @@ impl Scene {
             banyan,
             models,
             ready,
+            measure,
             python,
             corpus,
             kept: folder.join(format!("{EMBEDDING_PACK}.vectors")),
@@ -110,7 +118,7 @@ impl Scene {
 
     /// `library_measure …`
     pub(super) fn measure(&self) -> Command {
-        Command::new(target_dir().join("release/examples/library_measure"))
+        Command::new(&self.measure)
     }
 
     /// `peers.py …` in the environment with the pinned packages.
