@@ -37,13 +37,13 @@ pub use import::{
     Extract, FileOutcome, Import, ImportState, ImportedFile, Importer, NewImport, Progress, Upload,
 };
 pub use library::{
-    BadId, Collection, CollectionId, DocumentId, ExportOf, Exported, Hand, Library, LibraryError, NewCollection,
-    ROOM_LIBRARY,
+    BadId, Collection, CollectionId, DocumentId, ExportOf, Exported, Hand, Library, LibraryError,
+    NewCollection, ROOM_LIBRARY,
 };
 pub use query::{MAX_HITS, Query};
 pub use questions::{
-    AnswerDocument, CoverageDay, MemberAnswer, NewAnswer, NewQuestion, Question, QuestionListing, QuestionState,
-    QuestionThread, ROOM_QUESTIONS, Theme,
+    AnswerDocument, CoverageDay, MemberAnswer, NewAnswer, NewQuestion, Question, QuestionListing,
+    QuestionState, QuestionThread, ROOM_QUESTIONS, Theme,
 };
 pub use review::Waiting;
 pub use search::{PATIENCE, ROOM_SEARCH, Text};

@@ -154,7 +154,8 @@ impl Library {
         now: i64,
     ) -> Result<Question, LibraryError> {
         if keep_days == 0 {
-            let message = "by the community's policy no questions to the members are kept; ask somebody in person";
+            let message =
+                "by the community's policy no questions to the members are kept; ask somebody in person";
             return Err(LibraryError::WrongState(message.into()));
         }
         let text = written("text", &new.text, MAX_QUESTION)?;
@@ -205,7 +206,13 @@ impl Library {
     /// # Errors
     ///
     /// There is no such question, it is closed already, or it is somebody else's.
-    pub async fn close_question(&self, id: i64, why: String, hand: Hand, now: i64) -> Result<(), LibraryError> {
+    pub async fn close_question(
+        &self,
+        id: i64,
+        why: String,
+        hand: Hand,
+        now: i64,
+    ) -> Result<(), LibraryError> {
         let why = line::required("why", &why)?;
         self.change(move |tx| {
             hand.may_change(Some(&rows::asker(tx, id)?))?;
@@ -251,7 +258,9 @@ fn written(field: &'static str, text: &str, longest: usize) -> Result<String, Li
     let plain = plain.trim().to_owned();
     let message = match plain.chars().count() {
         0 => "it is empty; write something".to_owned(),
-        length if length > longest => format!("it has {length} characters and may have {longest}; write less"),
+        length if length > longest => {
+            format!("it has {length} characters and may have {longest}; write less")
+        }
         _ => return Ok(plain),
     };
     Err(LibraryError::Invalid { field, message })

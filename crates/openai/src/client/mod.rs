@@ -35,7 +35,8 @@ pub use self::foreign::{Introduction, Maker};
 pub use self::key::BearerKey;
 pub use self::stream::ChatStream;
 use crate::{
-    ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, Health, ModelList, RerankRequest, RerankResponse,
+    ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, Health, ModelList, RerankRequest,
+    RerankResponse,
 };
 
 /// How long to wait for a connection and for the small answers (`/health`, `/v1/models`), which an engine gives at
