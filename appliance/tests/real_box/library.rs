@@ -35,9 +35,9 @@ const NEW: [&str; 7] = ["library", "new", "Water", "--licence", "CC0-1.0", "--au
 
 /// The id of the document that is called so.
 fn id_of(list: &str, title: &str) -> String {
-    let line =
-        list.lines().find(|line| line.ends_with(title)).unwrap_or_else(|| panic!("no {title} in {list}"));
-    line.split_whitespace().next().unwrap().to_owned()
+    let line = list.lines().find(|line| line.ends_with(title));
+    assert!(line.is_some(), "no {title} in {list}");
+    line.unwrap().split_whitespace().next().unwrap().to_owned()
 }
 
 #[test]

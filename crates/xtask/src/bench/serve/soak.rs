@@ -17,8 +17,9 @@ const THINK: Duration = Duration::from_secs(5);
 /// What a small box has for conversations. Everything that has a bound (rows, prefix pool) reaches it in the first
 /// minutes, so that what still grows afterwards has none.
 const KV_MIB: usize = 2048;
-/// The box keeps answers for ten minutes after their end; before that, memory grows with every one of them.
-const SETTLE: Duration = Duration::from_secs(660);
+/// The box keeps answers for ten minutes after their end, and 1,024 of them at most, which a hundred members make in less
+/// than eight minutes; before that, memory grows with every one.
+const SETTLE: Duration = Duration::from_secs(480);
 const FAIRNESS: f64 = 0.95;
 const RECEIVED_MS: f64 = 200.0;
 /// "Flat": so many MiB a minute are what allocators do in a run of minutes; more would fill a small box in a week.
