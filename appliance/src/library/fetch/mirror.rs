@@ -129,7 +129,7 @@ mod tests {
         let mut mirror = Mirror::open(dir.path(), &place).unwrap();
         let note = Note { tag: Some("\"1\"".into()), ..Note::default() };
         assert!(mirror.keep("a", ".html", b"words", note.clone()).unwrap());
-        assert!(!mirror.keep("a", ".html", b"words", note.clone()).unwrap());
+        assert!(!mirror.keep("a", ".html", b"words", note).unwrap());
         mirror.finish().unwrap();
         let again = Mirror::open(dir.path(), &place).unwrap();
         assert_eq!(again.note("a").unwrap().tag.as_deref(), Some("\"1\""));

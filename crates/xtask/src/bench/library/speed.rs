@@ -58,7 +58,7 @@ pub(super) fn measure(scene: &Scene, args: &Args, passages: usize, report: &mut 
     report.against_lower(&result, ours, "ms", "sqlite-fts5", theirs);
     match &xapian {
         Some(xapian) => {
-            report.against_lower(&format!("{result}.vs_xapian"), ours, "ms", "xapian", p95(xapian))
+            report.against_lower(&format!("{result}.vs_xapian"), ours, "ms", "xapian", p95(xapian));
         }
         None => report.skipped(&format!("{result}.vs_xapian"), "python3-xapian is not to be had here"),
     }
