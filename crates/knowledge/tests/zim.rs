@@ -3,6 +3,8 @@
 //! `BANYAN_TEST_ZIM` names a folder with `villages.zim` and `plain.zim` (by `tests/data/zim/make.py`; `cargo xtask test`
 //! sets it). Without it these tests fail and say so; they are never passed over.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stand outside the test functions")]
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -52,8 +52,11 @@ impl Embedder for Engine {
 /// The engine, asked only for what is not kept in the file yet.
 pub(crate) struct Kept {
     engine: Engine,
-    known: Mutex<(HashMap<[u8; 32], Vec<f32>>, File)>,
+    known: Mutex<Known>,
 }
+
+/// Vectors by the BLAKE3 of their text, and the file behind them.
+type Known = (HashMap<[u8; 32], Vec<f32>>, File);
 
 impl Kept {
     /// The file is a row of records: BLAKE3 of the text, how many numbers, the numbers. A record that was cut off by an
@@ -105,7 +108,7 @@ impl Kept {
         found.collect::<Option<_>>().ok_or_else(|| "the engine gave fewer vectors than texts".into())
     }
 
-    fn lock(&self) -> MutexGuard<'_, (HashMap<[u8; 32], Vec<f32>>, File)> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
