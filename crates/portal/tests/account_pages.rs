@@ -85,3 +85,11 @@ async fn a_form_of_another_site_signs_nobody_in() {
     request.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
     assert_eq!(site.send(request).await.status(), 403);
 }
+
+#[tokio::test]
+async fn pages_have_the_name_that_the_community_gave_itself() {
+    let community = Community::found("circle").await;
+    let site = community.portal().await;
+    let page = front_page(&site, &community.cookie).await;
+    assert!(page.contains("data-community=\"Riverside\""), "{page}");
+}

@@ -68,7 +68,8 @@ async fn a_question_is_received_and_has_its_place_at_once_whatever_the_engine_do
     let asked = Instant::now();
     let mut body = site.send(api_question("Hi")).await.into_body();
     let read = read_until(&mut body, "queued").await;
-    assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
+    // Whoever waits for the engine waits for many seconds; a busy machine takes its time too.
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     assert_eq!((read[0].0, &read[0].1["type"]), (0, &json!("started")));
     assert_eq!(read[1], (1, json!({"type":"queued","place":1,"expected_s":null})));
 }
