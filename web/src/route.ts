@@ -79,8 +79,11 @@ function arrive(to: Route): void {
   Object.assign(current, { param: null, more: null, ...to })
 }
 
+/** Follows the address from now on, and to where it went while the app was still being fetched. */
 export function watchRoute(): void {
-  window.addEventListener('hashchange', () => arrive(parseRoute(location.hash)))
+  const follow = (): void => arrive(parseRoute(location.hash))
+  window.addEventListener('hashchange', follow)
+  follow()
 }
 
 export function go(to: Route, replace = false): void {
