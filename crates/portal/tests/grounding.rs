@@ -72,6 +72,7 @@ async fn passages_come_before_the_queue_and_citations_behind_the_last_word() {
     assert!(prompt.starts_with("[1] Clean water: Bring the water"), "{prompt}");
     assert!(prompt.ends_with(&format!("Question: {QUESTION}")), "{prompt}");
     assert!(asked.contains("\"shared_messages\":1"), "the community's part stays the same for everybody");
+    assert!(asked.contains("\"temperature\":0.3"), "what rests on passages keeps close to them: {asked}");
     shelf.is_counted(1, 0).await;
 }
 

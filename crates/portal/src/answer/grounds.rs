@@ -13,6 +13,11 @@ use tokio::time::timeout;
 use super::passages::{CitedPassage, Passages, Rests};
 use super::{AnswerEvent, Finder};
 
+/// How freely an answer is worded that rests on passages, unless whoever asks says otherwise. On eight questions to the
+/// starter library, three times each, the starter model's sentences were borne out by a passage in 17 of 100 at its usual
+/// 0.7, and in 68 at 0.3; at 0.1 it was no better, and at 0 (asked once each) 36.
+const TEMPERATURE: f32 = 0.3;
+
 /// The context of an engine that does not say its own: the starter model's.
 const USUAL_CONTEXT: usize = 2048;
 
@@ -87,6 +92,7 @@ impl Grounds {
             return None;
         }
         *question = ChatMessage::new(Role::User, grounding.text);
+        request.sampling.temperature.get_or_insert(TEMPERATURE);
         Some(grounding.passages.iter().map(|passage| passage.number).collect())
     }
 
